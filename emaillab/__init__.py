@@ -1,0 +1,1 @@
+"""A whole Internet mail system that fits in one notebook."""
