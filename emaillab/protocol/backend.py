@@ -1,0 +1,141 @@
+"""What does a protocol server need from the host it runs on?
+
+Engines get these faces as arguments and import nothing of the host: a test hands them a dozen lines of fakes.
+
+>>> session = Session(server_name="mail.crepes.fr", peer_ip="192.0.2.7")
+>>> session.secure, session.user
+(False, None)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class Session:
+    """What is known of one connection; the engine fills in what the peer says, the driver what the network knows."""
+
+    server_name: str
+    peer_ip: str
+    peer_name: str | None = None  # what reverse DNS says of peer_ip
+    id: str = "1"
+    now: Callable[[], datetime] = _now  # the host's own clock, with its error
+    tls: str | None = None  # "TLSv1.3" once the line is encrypted
+    offers_tls: bool = False  # STARTTLS / STLS can be done
+    loopback: bool = True  # plain-text log-in is tolerated, as Dovecot does
+    require_tls: bool = False  # … unless the operator forbids it
+    submission: bool = False  # port 587/465 rules: AUTH first (RFC 6409)
+    helo: str = ""
+    esmtp: bool = False
+    user: str | None = None
+    tokens: Callable[[], str] = field(default=lambda: "0")  # seeded names for challenges and the like
+
+    @property
+    def secure(self) -> bool:
+        """True when nobody on the way can read along."""
+        return self.tls is not None
+
+    @property
+    def may_log_in(self) -> bool:
+        """True when a password may be sent in the clear here, or need not be."""
+        return self.secure or (self.loopback and not self.require_tls)
+
+
+@dataclass(slots=True)
+class Envelope:
+    """What SMTP says of a letter beside the letter: where it comes from and goes to (RFC 5321 §2.3.1)."""
+
+    reverse_path: str  # "" is the null reverse-path <>
+    forward_paths: list[str] = field(default_factory=list)
+    body: str = "7BIT"
+    size: int | None = None
+
+
+class MailAcceptor(Protocol):
+    """The host as its SMTP server sees it. Each check raises Refusal with an SMTP reply."""
+
+    max_size: int  # octets of content
+
+    def check_sender(self, session: Session, envelope: Envelope) -> None:
+        """Refuse a reverse-path or the SIZE announced with it."""
+
+    def check_recipient(self, session: Session, envelope: Envelope, forward_path: str) -> None:
+        """Refuse a forward-path: unknown user, relaying denied, too many."""
+
+    def check_password(self, user: str, password: str) -> str | None:
+        """Return the account's name if the password is right."""
+
+    def accept(self, session: Session, envelope: Envelope, content: bytes) -> str:
+        """Take responsibility for a letter: add the trace field, store it or queue it. Returns: the queue id.
+
+        The letter is durable after the next commit; content is the octets as received, without any trace field.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One message of a mailbox, without its octets."""
+
+    uid: int  # 1 and up, ascending, never used again under one UIDVALIDITY
+    size: int  # octets, CRLF line ends
+    internal_date: datetime  # aware
+    flags: frozenset[str]  # "\\Seen", "\\Deleted", "$Forwarded" … as stored
+
+
+class Mailbox(Protocol):
+    """A mailbox as POP3 and IMAP see it."""
+
+    name: str
+    uid_validity: int
+
+    @property
+    def uid_next(self) -> int:
+        """The UID the next message will get."""
+
+    def entries(self) -> Sequence[Entry]:
+        """Return all messages by ascending UID, as they are now."""
+
+    def raw(self, uid: int) -> bytes:
+        """Return a message's octets. Raises: KeyError when it is gone."""
+
+    def append(self, raw: bytes, flags: Iterable[str], internal_date: datetime) -> int:
+        """Store a message; durable after the next commit. Returns: its UID."""
+
+    def set_flags(self, uid: int, flags: Iterable[str]) -> None:
+        """Replace a message's flags."""
+
+    def remove(self, uids: Iterable[int]) -> None:
+        """Remove messages for good; durable after the next commit."""
+
+
+class Account(Protocol):
+    """A user's mail on this host."""
+
+    name: str
+
+    def mailbox_names(self) -> Sequence[str]:
+        """Return all mailbox names, INBOX first, "/" between levels."""
+
+    def mailbox(self, name: str) -> Mailbox | None:
+        """Return a mailbox, or None; INBOX in any case, always there."""
+
+    def lock_maildrop(self, holder: str) -> bool:
+        """Take the exclusive POP3 lock on INBOX; False when another session holds it (RFC 1939 §4)."""
+
+    def unlock_maildrop(self, holder: str) -> None:
+        """Give the lock back; harmless when it is not held."""
+
+
+class MailReader(Protocol):
+    """The host as its POP3 and IMAP servers see it."""
+
+    def log_in(self, user: str, password: str) -> Account | None:
+        """Return the account when name and password fit."""

@@ -1,0 +1,318 @@
+"""What does every mail server do, whatever its protocol? It reads a unit, does what the verb says, and replies.
+
+SMTP, POP3 and IMAP servers are all a `Machine`: bytes are fed in, bytes are pulled out, and one table says which
+verb may be used in which state and where it leads. The machine obeys the table, the course draws the state diagram
+from it, HELP and CAPABILITY read it.
+
+>>> class Lamp(Machine):
+...     START, TRANSITIONS = "OFF", {"OFF": {"PRESS": "ON"}, "ON": {"PRESS": "OFF", "READ": "ON"}}
+...     @verb("PRESS", rfc="0 §1")
+...     def press(self, args: bytes) -> Reply:
+...         return Reply(Outcome.OK, "click")
+...     @verb("READ", rfc="0 §2")
+...     def read(self, args: bytes) -> Reply:
+...         return Reply(Outcome.OK, "a page")
+>>> lamp = Lamp()
+>>> lamp.receive(b"READ\\r\\nPRE"), lamp.state
+(b'BAD READ is not allowed in state OFF\\r\\n', 'OFF')
+>>> lamp.receive(b"SS\\r\\nread\\r\\n"), lamp.state
+(b'OK click\\r\\nOK a page\\r\\n', 'ON')
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, ClassVar, TypeVar
+
+from emaillab.protocol.wire import Buffer, Framer, FramingError, LineFramer
+
+State = str
+"""A state's name, in capitals, as the diagrams show it."""
+
+Table = Mapping[State, Mapping[str | tuple[str, "Outcome"], State]]
+"""state → verb → next state. A plain verb moves on OK and MORE; `(verb, outcome)` moves on that outcome alone."""
+
+CLOSED: State = "CLOSED"
+
+
+class Outcome(Enum):
+    """How a command ended: the one vocabulary behind 250, +OK, NO and their kin."""
+
+    OK = "OK"  # done:            SMTP 2yz, POP3 +OK, IMAP OK
+    MORE = "MORE"  # go on:       SMTP 3yz, POP3 +,   IMAP +
+    NO = "NO"  # understood, but not done:   SMTP 4yz and 5yz, POP3 -ERR, IMAP NO
+    BAD = "BAD"  # not understood, or not now: SMTP 500-504,   POP3 -ERR, IMAP BAD
+
+
+class Signal(Enum):
+    """What a machine asks of its driver between two chunks of output."""
+
+    COMMIT = "commit"  # make durable all that was stored, before the next chunk goes out
+    START_TLS = "start TLS"  # negotiate TLS, then call `tls_started`
+    CLOSE = "close"  # nothing more will come: close the connection
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer to one unit.
+
+    `durable` replies promise that something was kept: the driver commits before they go out. `body` follows the
+    reply's own line(s), chunk by chunk, so that a large message is never held twice. `then` is for the driver.
+    """
+
+    outcome: Outcome
+    text: str = ""
+    durable: bool = False
+    body: Iterator[bytes] | None = None
+    then: Signal | None = None
+
+    def __bytes__(self) -> bytes:
+        return f"{self.outcome.value} {self.text}\r\n".encode()
+
+
+class Refusal(Exception):
+    """Raised anywhere below a verb; carries the reply it means."""
+
+    def __init__(self, reply: Any) -> None:
+        super().__init__(str(reply))
+        self.reply = reply
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """What is known of a verb: its name, its syntax as HELP shows it, the RFC section, the method that does it."""
+
+    name: str
+    syntax: str
+    rfc: str
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One unit served: what a transcript needs to label the lines of a session."""
+
+    verb: str
+    outcome: Outcome
+    before: State
+    after: State
+    phase: str
+
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+
+def verb(syntax: str, *, rfc: str, name: str = "") -> Callable[[Handler], Handler]:
+    """Mark a method as the one that does a verb; the verb is the syntax's first word unless `name` says otherwise."""
+
+    def mark(method: Handler) -> Handler:
+        method.__verb__ = Verb(name or syntax.split()[0], syntax, rfc, method.__name__)  # type: ignore[attr-defined]
+        return method
+
+    return mark
+
+
+class Machine:
+    """A server fed with bytes. Subclasses give the table, the verbs and the wording of errors.
+
+    A verb's method takes the octets after the verb and returns a reply; it never writes and never assigns `state`.
+    Input waits while output is pending, so a peer that does not read costs bounded memory.
+    """
+
+    START: ClassVar[State]
+    TRANSITIONS: ClassVar[Table]
+    MODES: ClassVar[Mapping[State, str]] = {}
+    """States in which a whole unit goes to one pseudo-verb, such as "(content)": the reader is swapped."""
+    PHASES: ClassVar[Mapping[str, str]] = {}
+    """The phase of a session by verb, or by state where the verb is not listed."""
+
+    VERBS: ClassVar[dict[str, Verb]] = {}
+    _MOVES: ClassVar[dict[State, dict[str, dict[Outcome, State]]]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        found = [getattr(getattr(cls, name), "__verb__", None) for name in dir(cls)]
+        cls.VERBS = {known.name: known for known in found if known}
+        if "TRANSITIONS" in vars(cls):
+            cls._MOVES = {state: _moves(row, state) for state, row in cls.TRANSITIONS.items()}
+
+    def __init__(self) -> None:
+        self.state: State = self.START
+        self.buffer = Buffer()
+        self.framer: Framer = self.framer_for(self.state)
+        self.watch: Callable[[Step], None] | None = None
+        self.errors: list[Exception] = []
+        self._out: deque[bytes | Signal | Iterator[bytes]] = deque()
+        self._promise: Any = None
+        self._waits_for_driver = False
+
+    # What a driver calls
+
+    def feed(self, data: bytes) -> None:
+        """Take octets from the peer; nothing is done with them before the next `pull`."""
+        self.buffer.feed(data)
+
+    def pull(self) -> bytes | Signal | None:
+        """Return the next octets for the peer, a Signal for the driver, or None: the machine waits for input."""
+        while True:
+            while self._out:
+                head = self._out[0]
+                if isinstance(head, (bytes, Signal)):
+                    self._out.popleft()
+                    if head is Signal.START_TLS:
+                        self._waits_for_driver = True
+                    return head
+                try:
+                    return next(head)
+                except StopIteration:
+                    self._out.popleft()
+            if self._waits_for_driver or self.state == CLOSED:
+                return None
+            if not self._step():
+                return None
+
+    def receive(self, data: bytes) -> bytes:
+        """Take octets and return all there is to say: `feed` and `pull` in one, for a peer that always reads."""
+        self.feed(data)
+        out = []
+        while (item := self.pull()) is not None:
+            if isinstance(item, bytes):
+                out.append(item)
+        return b"".join(out)
+
+    def commit_failed(self, reason: str) -> None:
+        """Replace the reply that stood behind a commit by a refusal: what was promised could not be kept."""
+        if self._promise is not None:
+            self._out.clear()
+            self._say(self.not_kept(self._promise, reason))
+
+    def tls_started(self) -> None:
+        """Go on after the TLS handshake: buffered plaintext is thrown away, the session starts anew (RFC 3207 §4.2)."""
+        self._waits_for_driver = False
+        self.buffer.clear()
+        self.reset_for_tls()
+
+    def disconnected(self) -> None:
+        """Tell the machine that the peer is gone; whatever it had not confirmed is dropped."""
+        self.state = CLOSED
+        self._out.clear()
+
+    @property
+    def waiting_for(self) -> str:
+        """Say what the machine needs before it can answer, as one clause for a person."""
+        return self.framer.missing(self.buffer)
+
+    def greet(self, reply: Any) -> None:
+        """Queue the greeting; called once by the subclass's constructor."""
+        self._say(reply)
+
+    # What a protocol says in its own words
+
+    def framer_for(self, state: State) -> Framer:
+        """Return the reader of a state; the same object for the same kind of reading where it can be shared."""
+        return LineFramer(998)
+
+    def split(self, unit: bytes) -> tuple[str, bytes]:
+        """Split a unit into its verb, in capitals, and the octets after it."""
+        word, _, rest = unit.partition(b" ")
+        return word.decode("ascii", "replace").upper(), rest
+
+    def render(self, reply: Any) -> bytes:
+        """Return the octets of a reply's own line(s)."""
+        return bytes(reply)
+
+    def unknown(self, name: str) -> Any:
+        """Return the reply to a verb that does not exist."""
+        return Reply(Outcome.BAD, f"{name} is not a command")
+
+    def misplaced(self, name: str) -> Any:
+        """Return the reply to a verb that is not allowed in this state."""
+        return Reply(Outcome.BAD, f"{name} is not allowed in state {self.state}")
+
+    def misframed(self, error: FramingError) -> Any:
+        """Return the reply to octets that are no unit at all."""
+        return Reply(Outcome.BAD, str(error))
+
+    def broken(self, error: Exception) -> Any:
+        """Return the reply when the server itself failed."""
+        return Reply(Outcome.NO, "internal error, please try again")
+
+    def not_kept(self, promise: Any, reason: str) -> Any:
+        """Return the reply when a durable reply's commit failed."""
+        return Reply(Outcome.NO, reason)
+
+    def wants_literal(self) -> Any:
+        """Return the reply that invites the literal a framer waits for (IMAP)."""
+        return Reply(Outcome.MORE, "")
+
+    def reset_for_tls(self) -> None:
+        """Forget all that was learnt before TLS; part of `tls_started`."""
+
+    def phase_of(self, name: str, before: State) -> str:
+        """Return the phase of a session in which a verb was used."""
+        return self.PHASES.get(name) or self.PHASES.get(before, "")
+
+    # The one loop all protocols share
+
+    def _step(self) -> bool:
+        """Serve one unit; False when no whole unit is there."""
+        before = self.state
+        mode = self.MODES.get(before)
+        name = mode or ""
+        try:
+            unit = self.framer.take(self.buffer)
+            if unit is None:
+                if self.framer.invites:
+                    self.framer.invites = False
+                    self._say(self.wants_literal())
+                    return True
+                return False
+            name, args = (mode, unit) if mode else self.split(unit)
+            reply = self._call(name, args)
+        except Refusal as refusal:
+            reply = refusal.reply
+        except FramingError as error:
+            reply = self.misframed(error)
+        except Exception as error:  # a defect of ours must cost one command, never the server
+            self.errors.append(error)
+            reply = self.broken(error)
+        after = self._MOVES[before].get(name, {}).get(reply.outcome, before)
+        if self.watch:
+            self.watch(Step(name, reply.outcome, before, after, self.phase_of(name, before)))
+        self._say(reply)
+        if after != before:
+            self.state = after
+            self.framer = self.framer_for(after)
+            if after == CLOSED:
+                self._out.append(Signal.CLOSE)
+        return True
+
+    def _call(self, name: str, args: bytes) -> Any:
+        if name in self._MOVES[self.state]:
+            return getattr(self, self.VERBS[name].method)(args)
+        return self.misplaced(name) if name in self.VERBS else self.unknown(name)
+
+    def _say(self, reply: Any) -> None:
+        if reply.durable:
+            self._promise = reply
+            self._out.append(Signal.COMMIT)
+        self._out.append(self.render(reply))
+        if reply.body is not None:
+            self._out.append(reply.body)
+        if reply.then is not None:
+            self._out.append(reply.then)
+
+
+def _moves(row: Mapping[str | tuple[str, Outcome], State], state: State) -> dict[str, dict[Outcome, State]]:
+    """Spell a table's row out: verb → outcome → next state."""
+    moves: dict[str, dict[Outcome, State]] = {}
+    for key, after in row.items():
+        name, outcomes = (key, (Outcome.OK, Outcome.MORE)) if isinstance(key, str) else (key[0], (key[1],))
+        for outcome in outcomes:
+            moves.setdefault(name, {}).setdefault(outcome, after)
+            if not isinstance(key, str):
+                moves[name][outcome] = after
+    return moves

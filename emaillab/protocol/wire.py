@@ -1,0 +1,291 @@
+"""Where does one command end and the next begin? Framing: lines, literals, dot-stuffing, and their limits.
+
+A framer takes whole units out of a buffer; grammar begins only after it. The result never depends on how the octets
+were cut into segments on their way.
+
+>>> buffer, lines = Buffer(), LineFramer(512)
+>>> buffer.feed(b"HELO a\\r"); lines.take(buffer), lines.missing(buffer)
+(None, "CRLF after 'HELO a\\\\r'")
+>>> buffer.feed(b"\\nQUIT\\r\\n"); lines.take(buffer), lines.take(buffer)
+(b'HELO a', b'QUIT')
+>>> stuff(b".hidden\\r\\n"), unstuff(stuff(b".hidden\\r\\n"))
+(b'..hidden\\r\\n', b'.hidden\\r\\n')
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Protocol
+
+CRLF = b"\r\n"
+END_OF_CONTENT = b"\r\n.\r\n"
+
+_LITERAL = re.compile(rb"\{(\d{1,10})(\+?)\}\Z")  # literal = "{" number ["+"] "}" CRLF *CHAR8   RFC 9051 §9, 7888 §3
+
+
+class FramingError(Exception):
+    """Octets that cannot be a unit; the sentence says what was wrong and where, `unit` is what could be kept of it."""
+
+    def __init__(self, reason: str, unit: bytes = b"") -> None:
+        super().__init__(reason)
+        self.unit = unit
+
+
+class Buffer:
+    """Octets that have arrived and are not yet consumed."""
+
+    __slots__ = ("at", "data")
+
+    def __init__(self) -> None:
+        self.data = b""
+        self.at = 0
+
+    def __len__(self) -> int:
+        return len(self.data) - self.at
+
+    def feed(self, data: bytes) -> None:
+        """Append octets."""
+        self.data = self.data[self.at :] + data if self.at < len(self.data) else data
+        self.at = 0
+
+    def take(self, count: int) -> bytes:
+        """Consume and return the next `count` octets, or fewer if there are fewer."""
+        start, self.at = self.at, min(self.at + count, len(self.data))
+        return self.data[start : self.at]
+
+    def clear(self) -> None:
+        """Throw away what has not been consumed."""
+        self.data, self.at = b"", 0
+
+
+class Framer(Protocol):
+    """How units are cut out of a stream."""
+
+    invites: bool
+    """True while the peer waits to be asked for the rest of the unit (an IMAP literal)."""
+
+    def take(self, buffer: Buffer) -> bytes | None:
+        """Consume one unit and return it without its line end; None when it is not whole yet.
+
+        Raises: FramingError, once, when the octets can be no unit; they are consumed and the next unit can follow.
+        """
+
+    def missing(self, buffer: Buffer) -> str:
+        """Say which octets are still missing."""
+
+
+def _shown(data: bytes) -> str:
+    """Show the last octets of a line as Python would, without the b."""
+    return repr(data[-60:])[1:]
+
+
+class LineFramer:
+    """Lines that end in CRLF and nothing else; a line over the limit is swallowed and reported.
+
+    Args: limit: octets of a line, CRLF included.
+    Source: RFC 5321 §2.3.8, §4.5.3.1.4; RFC 2449 §4.
+    """
+
+    __slots__ = ("invites", "limit", "_swallowed")
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.invites = False
+        self._swallowed = 0
+
+    def take(self, buffer: Buffer) -> bytes | None:
+        """Consume one line and return it without CRLF."""
+        data, start = buffer.data, buffer.at
+        end = data.find(CRLF, start)
+        if end < 0:
+            self._swallow(buffer)
+            return None
+        buffer.at = end + 2
+        length = self._swallowed + end + 2 - start
+        self._swallowed = 0
+        if length > self.limit:
+            raise FramingError(f"line of {length} octets, at most {self.limit} are allowed")
+        line = data[start:end]
+        if b"\n" in line or b"\r" in line:
+            at = min(i for i in (line.find(b"\n"), line.find(b"\r")) if i >= 0)
+            what = "LF" if line[at] == 10 else "CR"
+            raise FramingError(f"bare {what} at octet {at} of the line, lines end with CRLF")
+        return line
+
+    def _swallow(self, buffer: Buffer) -> None:
+        """Drop the beginning of a line that is already too long, but for a CR that may begin CRLF."""
+        waiting = len(buffer)
+        if self._swallowed or waiting > self.limit:
+            keep = 1 if buffer.data.endswith(b"\r") else 0
+            self._swallowed += waiting - keep
+            buffer.take(waiting - keep)
+
+    def missing(self, buffer: Buffer) -> str:
+        """Say that CRLF is missing, or that nothing has come."""
+        if not len(buffer) and not self._swallowed:
+            return "a command"
+        return f"CRLF after {_shown(buffer.data[buffer.at :])}"
+
+
+class ContentFramer:
+    """The content after SMTP's DATA: everything up to CRLF "." CRLF, with the stuffed dots removed.
+
+    A unit is the content with its last CRLF, without the line that holds the dot. Content over `limit` octets,
+    or with a bare CR or LF, is read to its end and then reported, so that the session stays in step.
+    Source: RFC 5321 §4.1.1.4, §4.5.2, §2.3.8.
+    """
+
+    __slots__ = ("invites", "limit", "_chunks", "_size", "_tail")
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.invites = False
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._tail = CRLF  # a dot right at the start stands at the beginning of a line too
+
+    def take(self, buffer: Buffer) -> bytes | None:
+        """Consume the content, dots unstuffed, once its end has come."""
+        if not len(buffer):
+            return None
+        known = self._tail
+        seen = known + buffer.data[buffer.at :] if buffer.at or known else buffer.data
+        end = seen.find(END_OF_CONTENT)
+        if end < 0:
+            self._keep(seen[len(known) :])
+            buffer.clear()
+            self._tail = seen[-4:]
+            return None
+        fresh = end + len(END_OF_CONTENT) - len(known)  # octets of the buffer up to and with the end
+        self._keep(buffer.take(fresh))
+        return self._finish()
+
+    def _keep(self, data: bytes) -> None:
+        self._size += len(data)
+        if self._size <= self.limit + len(END_OF_CONTENT) + self.limit // 64:  # room for stuffed dots
+            self._chunks.append(data)
+        else:
+            self._chunks.clear()
+
+    def _finish(self) -> bytes:
+        wire, size = b"".join(self._chunks)[: -len(b".\r\n")], self._size - 3
+        self._chunks, self._size, self._tail = [], 0, CRLF
+        if len(wire) < size:
+            raise ContentTooBig(f"content of {size} octets, at most {self.limit} are allowed")
+        content = unstuff(wire)
+        if len(content) > self.limit:
+            raise ContentTooBig(f"content of {len(content)} octets, at most {self.limit} are allowed")
+        at = bare_line_end(content)
+        if at is not None:
+            what = "LF" if content[at] == 10 else "CR"
+            raise FramingError(f"bare {what} at octet {at} of the content, lines end with CRLF")
+        return content
+
+    def missing(self, buffer: Buffer) -> str:
+        """Say that the end of content is missing."""
+        return f"CRLF '.' CRLF after {self._size} octets of content"
+
+
+class ContentTooBig(FramingError):
+    """Content over the announced SIZE."""
+
+
+class LiteralFramer:
+    """An IMAP command: its line and all its literals, as one unit of raw octets.
+
+    Args: line_limit: octets of each line; literal_limit: octets of one literal.
+    Source: RFC 9051 §4.3, §2.2.1; RFC 7888.
+    """
+
+    __slots__ = ("invites", "line_limit", "literal_limit", "_lines", "_need", "_parts", "_skip")
+
+    def __init__(self, line_limit: int, literal_limit: int) -> None:
+        self.line_limit, self.literal_limit = line_limit, literal_limit
+        self.invites = False
+        self._lines = LineFramer(line_limit)
+        self._parts: list[bytes] = []
+        self._need = 0  # octets of the literal that have not come yet
+        self._skip = ""  # why the unit will be refused once its octets have been read
+
+    def take(self, buffer: Buffer) -> bytes | None:
+        """Consume one command; `invites` turns True when a literal must be asked for."""
+        while True:
+            if self._need:
+                chunk = buffer.take(self._need)
+                self._need -= len(chunk)
+                if not self._skip:
+                    self._parts.append(chunk)
+                if self._need:
+                    return None
+            line = self._lines.take(buffer)
+            if line is None:
+                return None
+            literal = _LITERAL.search(line)
+            self._parts.append(line)
+            if not literal:
+                return self._finish()
+            self._begin(int(literal[1]), synchronising=not literal[2])
+            if self.invites:
+                return None
+
+    def _begin(self, size: int, synchronising: bool) -> None:
+        """Prepare for a literal's octets; refuse one that is too big at once if it can still be stopped."""
+        if size > self.literal_limit:
+            reason = f"literal of {size} octets, at most {self.literal_limit} are allowed"
+            if synchronising:
+                unit = b"".join(self._parts)
+                self._reset()
+                raise LiteralTooBig(reason, unit)
+            self._skip = reason
+        self._parts.append(CRLF)
+        self._need = size
+        self.invites = synchronising
+
+    def _finish(self) -> bytes:
+        unit, reason = b"".join(self._parts), self._skip
+        self._reset()
+        if reason:
+            raise LiteralTooBig(reason, unit)
+        return unit
+
+    def _reset(self) -> None:
+        self._parts, self._need, self._skip, self.invites = [], 0, "", False
+
+    def missing(self, buffer: Buffer) -> str:
+        """Say which octets of a line or literal are missing."""
+        if self._need:
+            return f"{self._need} more octets of a literal"
+        return self._lines.missing(buffer)
+
+
+class LiteralTooBig(FramingError):
+    """A literal over the server's limit."""
+
+
+def bare_line_end(data: bytes) -> int | None:
+    """Return the offset of the first CR or LF that is not part of CRLF, or None."""
+    pairs = data.count(CRLF)
+    if data.count(b"\n") == pairs and data.count(b"\r") == pairs:
+        return None
+    found = re.search(rb"(?<!\r)\n|\r(?!\n)", data)
+    return found.start() if found else None
+
+
+def stuff(content: bytes) -> bytes:
+    """Double the dot of every line that begins with one.
+
+    Source: RFC 5321 §4.5.2; RFC 1939 §3.
+    """
+    stuffed = content.replace(b"\r\n.", b"\r\n..")
+    return b"." + stuffed if stuffed.startswith(b".") else stuffed
+
+
+def unstuff(wire: bytes) -> bytes:
+    """Remove one dot from every line that begins with one; the inverse of `stuff`."""
+    plain = wire.replace(b"\r\n.", b"\r\n")
+    return plain[1:] if plain.startswith(b".") else plain
+
+
+def complete(content: bytes) -> bytes:
+    """Return content that ends with CRLF: what a multi-line answer needs before its final dot."""
+    return content if not content or content.endswith(CRLF) else content + CRLF
