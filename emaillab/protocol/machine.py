@@ -50,6 +50,7 @@ class Outcome(Enum):
 class Signal(Enum):
     """What a machine asks of its driver between two chunks of output."""
 
+    FLUSH = "flush"  # send what you hold before you pull on: a large body follows, or a segment must end here
     COMMIT = "commit"  # make durable all that was stored, before the next chunk goes out
     START_TLS = "start TLS"  # negotiate TLS, then call `tls_started`
     CLOSE = "close"  # nothing more will come: close the connection
@@ -93,13 +94,19 @@ class Verb:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One unit served: what a transcript needs to label the lines of a session."""
+    """One unit served: what a transcript needs to label the lines of a session.
+
+    `consumed` counts the octets of the client's stream up to the end of the unit, `produced` those of the server's
+    stream where the reply begins.
+    """
 
     verb: str
     outcome: Outcome
     before: State
     after: State
     phase: str
+    consumed: int
+    produced: int
 
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
@@ -148,11 +155,13 @@ class Machine:
         self._out: deque[bytes | Signal | Iterator[bytes]] = deque()
         self._promise: Any = None
         self._waits_for_driver = False
+        self._fed = self._produced = 0  # octets of both streams since the connection began
 
     # What a driver calls
 
     def feed(self, data: bytes) -> None:
         """Take octets from the peer; nothing is done with them before the next `pull`."""
+        self._fed += len(data)
         self.buffer.feed(data)
 
     def pull(self) -> bytes | Signal | None:
@@ -160,15 +169,19 @@ class Machine:
         while True:
             while self._out:
                 head = self._out[0]
-                if isinstance(head, (bytes, Signal)):
+                if isinstance(head, bytes):
                     self._out.popleft()
-                    if head is Signal.START_TLS:
-                        self._waits_for_driver = True
+                    self._produced += len(head)
                     return head
-                try:
-                    return next(head)
-                except StopIteration:
+                if isinstance(head, Signal):
                     self._out.popleft()
+                    self._waits_for_driver = head is Signal.START_TLS
+                    return head
+                chunk = next(head, None)
+                if chunk is not None:
+                    self._produced += len(chunk)
+                    return chunk
+                self._out.popleft()
             if self._waits_for_driver or self.state == CLOSED:
                 return None
             if not self._step():
@@ -281,7 +294,8 @@ class Machine:
             reply = self.broken(error)
         after = self._MOVES[before].get(name, {}).get(reply.outcome, before)
         if self.watch:
-            self.watch(Step(name, reply.outcome, before, after, self.phase_of(name, before)))
+            phase, consumed = self.phase_of(name, before), self._fed - len(self.buffer)
+            self.watch(Step(name, reply.outcome, before, after, phase, consumed, self._produced))
         self._say(reply)
         if after != before:
             self.state = after
@@ -301,7 +315,7 @@ class Machine:
             self._out.append(Signal.COMMIT)
         self._out.append(self.render(reply))
         if reply.body is not None:
-            self._out.append(reply.body)
+            self._out += (Signal.FLUSH, reply.body)
         if reply.then is not None:
             self._out.append(reply.then)
 
