@@ -177,15 +177,27 @@ class Machine:
                     self._out.popleft()
                     self._waits_for_driver = head is Signal.START_TLS
                     return head
-                chunk = next(head, None)
+                chunk = self._next_chunk(head)
                 if chunk is not None:
                     self._produced += len(chunk)
                     return chunk
-                self._out.popleft()
             if self._waits_for_driver or self.state == CLOSED:
                 return None
             if not self._step():
                 return None
+
+    def _next_chunk(self, body: Iterator[bytes]) -> bytes | None:
+        """Return the next chunk of the body in hand; a body that breaks off ends the session, half said is worse."""
+        try:
+            chunk = next(body, None)
+        except Exception as error:
+            self.errors.append(error)
+            self.state = CLOSED
+            self._out = deque((body, Signal.CLOSE))
+            chunk = None
+        if chunk is None:
+            self._out.popleft()
+        return chunk
 
     def receive(self, data: bytes) -> bytes:
         """Take octets and return all there is to say: `feed` and `pull` in one, for a peer that always reads."""

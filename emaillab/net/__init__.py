@@ -1,0 +1,1 @@
+"""How octets travel, how long they take, and how they are watched."""
