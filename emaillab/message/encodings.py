@@ -1,0 +1,160 @@
+"""How do arbitrary octets travel through lines of printable ASCII, and what does it cost?
+
+>>> encode_base64("信".encode())
+b'5L+h\\r\\n'
+>>> encode_quoted_printable("50 % für alle ".encode("latin-1"))
+b'50 % f=FCr alle=20'
+>>> b64_size(1_000_000)
+1368424
+"""
+
+from __future__ import annotations
+
+import binascii
+import math
+import re
+
+from .defects import Defect, limited
+
+LINE_LIMIT = 76  # RFC 2045 §6.7 (5), §6.8
+QP_CROSSING = (78 / 57 * 75 / 78 - 1) / 2  # share of encoded octets at which base64 becomes the smaller: 0.158
+
+# --- base64, RFC 2045 §6.8 ---
+
+_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/=\r\n]+")
+_LINE_OVER_76 = re.compile(rb"(?:\A|\n)([^\n]{76}[^\r\n])")
+_BREAKS_AND_PADDING = b"\r\n="
+
+
+def encode_base64(data: bytes) -> bytes:
+    """Encode octets as base64 in lines of 76 characters, each ended by CRLF. Source: RFC 2045 §6.8."""
+    text = binascii.b2a_base64(data, newline=False)
+    return b"".join(text[at : at + LINE_LIMIT] + b"\r\n" for at in range(0, len(text), LINE_LIMIT))
+
+
+def decode_base64(data: bytes) -> bytes:
+    """Decode base64, ignoring what is not of its alphabet and all that follows the padding.
+
+    Source: RFC 2045 §6.8.
+    """
+    unbroken = data.translate(None, b"\r\n")
+    try:
+        return binascii.a2b_base64(unbroken, strict_mode=True)
+    except binascii.Error:
+        text = _NOT_BASE64.sub(b"", unbroken.partition(b"=")[0])
+        text = text[: len(text) - (len(text) % 4 == 1)]
+        return binascii.a2b_base64(text + b"=" * (-len(text) % 4))
+
+
+def base64_defects(data: bytes, at: int = 0) -> tuple[Defect, ...]:
+    """List what a base64 text does against its rules; `at` is the offset of its first octet in the message."""
+    rfc = "2045 §6.8"
+    padding = data.find(b"=")
+    end = len(data) if padding < 0 else padding
+    found = [
+        Defect("base64-ignored-octets", at + run.start(), rfc, f"ignored {len(run[0])} octets outside the alphabet")
+        for run in _NOT_BASE64.finditer(data, 0, end)
+    ]
+    long_line = _LINE_OVER_76.search(data)
+    if long_line:
+        found.append(Defect("base64-line-over-76", at + long_line.start(1), rfc, "read on to its end"))
+    characters = len(_NOT_BASE64.sub(b"", data[:end]).translate(None, _BREAKS_AND_PADDING))
+    rest = b"" if padding < 0 else data[padding:].translate(None, b"\r\n \t")
+    pads = len(rest) - len(rest.lstrip(b"="))
+    if characters % 4 == 1:
+        found.append(Defect("base64-length", at + end, rfc, "dropped the last character, which holds only 6 bits"))
+    elif pads != -characters % 4:
+        found.append(Defect("base64-padding", at + end, rfc, f"decoded as if padded with {-characters % 4} '='"))
+    if len(rest) > pads:
+        found.append(Defect("base64-data-after-padding", at + end, rfc, "ignored what follows the padding"))
+    return limited(found)
+
+
+def b64_size(n: int) -> int:
+    """Compute the octets that `n` octets need in base64, with a CRLF after each line. Source: RFC 2045 §6.8."""
+    characters = 4 * math.ceil(n / 3)
+    return characters + 2 * math.ceil(characters / LINE_LIMIT)
+
+
+# --- quoted-printable, RFC 2045 §6.7 ---
+
+_TO_ENCODE = re.compile(rb"[^\t -<>-~]|[\t ]\Z")
+_ESCAPE = re.compile(rb"=([0-9A-Fa-f]{2}|\r?\n|\Z)?")
+_BAD_ESCAPE = re.compile(rb"=(?![0-9A-Fa-f]{2}|\r?\n|\Z)")
+# The look-behind lets a match begin only where a run of blanks begins: linear for any input.
+_TRAILING_BLANKS = re.compile(rb"(?<![ \t])[ \t]+(?=\r?\n|\Z)")
+_LOWER_CASE = re.compile(rb"=(?:[a-f][0-9A-Fa-f]|[0-9A-F][a-f])")
+_RAW_OCTET = re.compile(rb"[^\t\r\n -~]+")
+
+
+def encode_quoted_printable(data: bytes) -> bytes:
+    """Encode octets as quoted-printable in lines of at most 76 characters.
+
+    Only CRLF is a line break; a lone CR or LF is data and becomes =0D or =0A, so that decoding always gives `data`.
+
+    Source: RFC 2045 §6.7.
+    """
+    return b"\r\n".join(_qp_line(line) for line in data.split(b"\r\n"))
+
+
+def _qp_line(line: bytes) -> bytes:
+    text = _TO_ENCODE.sub(lambda octet: b"=%02X" % octet[0][0], line)
+    pieces, at = [], 0
+    while len(text) - at > LINE_LIMIT:
+        cut = at + LINE_LIMIT - 1
+        escape = text.rfind(b"=", cut - 2, cut)
+        cut = cut if escape < 0 else escape  # never split a =XX
+        pieces.append(text[at:cut])
+        at = cut
+    pieces.append(text[at:])
+    return b"=\r\n".join(pieces)
+
+
+def decode_quoted_printable(data: bytes) -> bytes:
+    """Decode quoted-printable, dropping blanks at line ends and keeping escapes that mean nothing.
+
+    Source: RFC 2045 §6.7.
+    """
+    if b" \r\n" in data or b" \n" in data or b"\t\r\n" in data or b"\t\n" in data or data[-1:] in (b" ", b"\t"):
+        data = _TRAILING_BLANKS.sub(b"", data)
+    if _BAD_ESCAPE.search(data) is None:
+        return binascii.a2b_qp(data)
+    return _ESCAPE.sub(_qp_octet, data)
+
+
+def _qp_octet(escape: re.Match[bytes]) -> bytes:
+    if escape[1] is None:
+        return b"="
+    return b"" if escape[1].strip() == b"" else bytes.fromhex(escape[1].decode("ascii"))
+
+
+def quoted_printable_defects(data: bytes, at: int = 0) -> tuple[Defect, ...]:
+    """List what a quoted-printable text does against its rules; `at` is the offset of its first octet."""
+    rfc = "2045 §6.7"
+    found = []
+    for kind, pattern, done in (
+        ("qp-trailing-blanks", _TRAILING_BLANKS, "dropped"),
+        ("qp-bad-escape", _BAD_ESCAPE, "kept '=' as it stands"),
+        ("qp-lower-case", _LOWER_CASE, "decoded like upper case"),
+        ("qp-raw-octet", _RAW_OCTET, "kept as it stands"),
+    ):
+        found += [Defect(kind, at + match.start(), rfc, done) for match in pattern.finditer(data)]
+    long_line = _LINE_OVER_76.search(data)
+    if long_line:
+        found.append(Defect("qp-line-over-76", at + long_line.start(1), rfc, "read on to its end"))
+    return limited(found)
+
+
+def encoded_share(data: bytes) -> float:
+    """Measure the share of octets that quoted-printable must write as =XX, from 0 to 1."""
+    return len(_TO_ENCODE.findall(data)) / len(data) if data else 0.0
+
+
+def qp_size(n: int, share: float) -> float:
+    """Estimate the octets that `n` octets on long lines need in quoted-printable.
+
+    Arguments: `share`, from 0 to 1, is the part of the octets that must be written as =XX.
+
+    Source: RFC 2045 §6.7: three octets for an encoded one, and `=` CRLF after 75 characters.
+    """
+    return n * (1 + 2 * share) * 78 / 75
