@@ -1,0 +1,219 @@
+"""Do all cells of every notebook run, without an error, in a real JupyterLab in a real browser?"""
+
+import base64
+import http.client
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.support.wait import WebDriverWait
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = sorted({path.name for path in (ROOT / "notebooks").glob("[!.]*.ipynb")} | {"00_start_here.ipynb"})
+PATIENCE_S = 120
+RUN_PATIENCE_S = 280  # below the browser's own limit for a script
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass(frozen=True, slots=True)
+class Lab:
+    """A running JupyterLab."""
+
+    port: int
+    token: str
+
+    def url(self, notebook: str) -> str:
+        return f"http://127.0.0.1:{self.port}/lab/tree/notebooks/{notebook}?reset&token={self.token}"
+
+    def answers(self) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        try:
+            connection.request("GET", f"/api/status?token={self.token}")
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """Start JupyterLab on a copy of the course, with settings of its own and no word to the outside."""
+    home = tmp_path_factory.mktemp("jupyterlab")
+    for folder in ("notebooks", "data"):
+        if (ROOT / folder).exists():
+            shutil.copytree(ROOT / folder, home / folder, ignore=shutil.ignore_patterns(".*"))
+    own = {
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_DATA_DIR": "share",
+        "JUPYTER_RUNTIME_DIR": "runtime",
+        "JUPYTERLAB_SETTINGS_DIR": "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+        "IPYTHONDIR": "ipython",
+    }
+    silence = home / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+    silence.parent.mkdir(parents=True)
+    silence.write_text('{"fetchNews": "false", "checkForUpdates": false}')
+
+    log = home / "jupyterlab.log"
+    token = secrets.token_hex(16)
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--LabApp.collaborative=False"]
+    settings = {
+        "ServerApp.ip": "127.0.0.1",
+        "ServerApp.port": "0",
+        "ServerApp.root_dir": str(home),
+        "IdentityProvider.token": token,
+        "LabApp.expose_app_in_browser": "True",
+        "LabApp.news_url": "",
+    }
+    environment = os.environ | {name: str(home / folder) for name, folder in own.items()}
+    with log.open("wb") as out:
+        server = subprocess.Popen(
+            [*command, *(f"--{name}={value}" for name, value in settings.items())],
+            cwd=home,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        yield wait_for(server, home / "runtime", token, log)
+    finally:
+        server.terminate()
+        try:
+            server.wait(30)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def wait_for(server: "subprocess.Popen[bytes]", runtime: Path, token: str, log: Path) -> Lab:
+    give_up_at = time.monotonic() + PATIENCE_S
+    while time.monotonic() < give_up_at and server.poll() is None:
+        for told in runtime.glob("jpserver-*.json"):  # the server writes here which port it took
+            try:
+                lab = Lab(json.loads(told.read_text())["port"], token)
+            except (ValueError, KeyError):
+                continue  # half written
+            if lab.answers():
+                return lab
+        time.sleep(0.1)
+    pytest.fail(f"JupyterLab did not start:\n{log.read_text(errors='replace')}")
+
+
+def in_browser(chromium: webdriver.Chrome, script: str, *arguments: object) -> Any:
+    """Run the body of an async JavaScript function; what it throws fails the test."""
+    answer = chromium.execute_async_script(
+        "const done = arguments[arguments.length - 1];"
+        f"(async (...args) => {{ {script} }})(...arguments)"
+        ".then(value => done({value}), error => done({error: String(error && error.stack || error)}));",
+        *arguments,
+    )
+    assert "error" not in answer, answer["error"]
+    return answer.get("value")
+
+
+OPEN = """
+const app = window.jupyterapp;
+await app.restored;
+const panel = app.shell.currentWidget;
+await panel.context.ready;
+await panel.sessionContext.ready;
+await app.commands.execute('notebook:clear-all-cell-outputs');
+"""
+
+# The command's promise ends with the first error, even one that a cell's tag asks for; so look at the cells.
+RUN_ALL = """
+const app = window.jupyterapp;
+const panel = app.shell.currentWidget;
+const cells = () => panel.content.model.sharedModel.toJSON().cells;
+const done = cell => cell.cell_type !== 'code' || cell.execution_count !== null;
+const fails = cell => (cell.outputs || []).some(output => output.output_type === 'error')
+  && !(cell.metadata.tags || []).includes('raises-exception');
+const kernel = panel.sessionContext.session.kernel;
+app.commands.execute('notebook:run-all-cells').catch(() => null);
+const giveUpAt = Date.now() + args[0] * 1000;
+while (!(kernel.status === 'idle' && (cells().every(done) || cells().some(fails))) && Date.now() < giveUpAt)
+  await new Promise(resolve => setTimeout(resolve, 100));
+return {status: kernel.status, cells: cells()};
+"""
+
+CHANGE_THEME = """
+const app = window.jupyterapp;
+await app.commands.execute('apputils:change-theme', {theme: args[0]});
+await app.commands.execute('application:toggle-left-area').catch(() => null);
+const panel = app.shell.currentWidget;
+panel.content.activeCellIndex = 0;
+panel.content.deselectAll();
+"""
+
+CLOSE = """
+const panel = window.jupyterapp.shell.currentWidget;
+await panel.context.save();
+await panel.sessionContext.shutdown();
+"""
+
+
+def is_open(chromium: webdriver.Chrome) -> bool:
+    script = "return !!(window.jupyterapp && window.jupyterapp.shell.currentWidget?.content?.widgets)"
+    return bool(chromium.execute_script(script))
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+def test_every_cell_runs(
+    notebook: str,
+    lab: Lab,
+    chromium: webdriver.Chrome,
+    screenshots: Path,
+    tool: Callable[[str], str],
+) -> None:
+    assert (ROOT / "notebooks" / notebook).exists(), f"there is no notebooks/{notebook}"
+    chromium.get(lab.url(notebook))
+    WebDriverWait(chromium, PATIENCE_S).until(is_open)
+    in_browser(chromium, OPEN)
+    result = in_browser(chromium, RUN_ALL, RUN_PATIENCE_S)
+
+    code = [cell for cell in result["cells"] if cell["cell_type"] == "code"]
+    errors = [
+        f"{cell['id']}: {output['ename']}: {output['evalue']}"
+        for cell in code
+        for output in cell["outputs"]
+        if output["output_type"] == "error" and "raises-exception" not in cell["metadata"].get("tags", [])
+    ]
+    assert not errors, "\n".join(errors)
+    assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
+    assert result["status"] == "idle"
+
+    for theme in ("JupyterLab Light", "JupyterLab Dark"):
+        in_browser(chromium, CHANGE_THEME, theme)
+        take_picture(chromium, screenshots / f"{Path(notebook).stem}-{theme.split()[1].lower()}.png")
+    shown = chromium.execute_script("return document.querySelector('.jp-Notebook').innerText")
+    for failure in ("Error displaying widget", "Error creating widget", "Javascript Error", "Error rendering"):
+        assert failure not in shown
+    in_browser(chromium, CLOSE)
+
+
+def take_picture(chromium: webdriver.Chrome, path: Path) -> None:
+    """Photograph the whole notebook, as if on a screen as tall as it is."""
+    tall = "return (document.querySelector('.jp-WindowedPanel-outer') || document.body).scrollHeight"
+    height = 1000
+    for _ in range(4):  # cells that come into view grow; look again
+        height = min(chromium.execute_script(tall) + 200, 15000)
+        size = {"width": 1280, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        in_browser(chromium, "await new Promise(r => requestAnimationFrame(() => setTimeout(r, 250)))")
+    picture = chromium.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})
+    path.write_bytes(base64.b64decode(picture["data"]))
+    chromium.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    print(f"picture: {path}")
