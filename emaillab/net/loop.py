@@ -1,0 +1,145 @@
+"""How does one thread serve many connections? It asks the operating system which sockets are ready, and serves those.
+
+>>> loop = Loop()
+>>> loop.start()
+>>> loop.wait_for(lambda: None), loop.running
+(None, True)
+>>> loop.stop(); loop.running
+False
+"""
+
+from __future__ import annotations
+
+import contextlib
+import selectors
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from emaillab.net.connection import Connection
+
+SWEEP_S = 5.0  # how often silent peers are looked for
+
+
+class Accepted(Protocol):
+    """The server's end of one socket, as the loop sees it."""
+
+    connection: Connection
+    ours: bool  # a client of our own, which says when it sends
+    heard_s: float  # when octets last came, on the monotonic clock
+
+    def resume(self, failure: str | None) -> None:
+        """Go on after a commit."""
+
+    def settle(self) -> None:
+        """Leave when all is said."""
+
+
+class Loop:
+    """One daemon thread that waits for many sockets, and at the end of each turn commits once for all sessions."""
+
+    def __init__(self) -> None:
+        self.accepted: set[Accepted] = set()
+        self._selector = selectors.DefaultSelector()
+        self._calls: deque[Callable[[], None]] = deque()
+        self.uncommitted: list[Accepted] = []
+        self._bell, self._rope = socket.socketpair()
+        self._bell.setblocking(False)
+        self._rope.setblocking(False)
+        self._thread: threading.Thread | None = None
+        self._stopped = False
+
+    def start(self) -> None:
+        """Start the thread, once."""
+        if self._thread is None:
+            self._selector.register(self._bell, selectors.EVENT_READ, self._wake)
+            self._thread = threading.Thread(target=self._run, name="emaillab network", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Close all sockets and end the thread."""
+        self._stopped = True
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self.call(lambda: None)
+            self._thread.join(5)
+
+    def call(self, work: Callable[[], None]) -> None:
+        """Have work done in the loop's thread."""
+        self._calls.append(work)
+        with contextlib.suppress(OSError):
+            self._rope.send(b"!")
+
+    @property
+    def running(self) -> bool:
+        """True while the thread lives."""
+        return self._thread is not None and self._thread.is_alive() and not self._stopped
+
+    def wait_for(self, work: Callable[[], None]) -> None:
+        """Have work done in the loop's thread and wait for its end."""
+        if not self.running or self._thread is threading.current_thread():
+            work()
+            return
+        done = threading.Event()
+        self.call(work)
+        self.call(done.set)
+        while not done.wait(0.2) and self.running:
+            pass
+
+    def watch(self, sock: socket.socket, events: int, ready: Callable[[int], None]) -> None:
+        """Call `ready` when the socket is."""
+        try:
+            self._selector.modify(sock, events, ready)
+        except KeyError:
+            self._selector.register(sock, events, ready)
+
+    def forget(self, sock: socket.socket) -> None:
+        """Watch a socket no longer."""
+        with contextlib.suppress(KeyError, ValueError):
+            self._selector.unregister(sock)
+
+    def _run(self) -> None:
+        swept_s = time.monotonic()
+        while not self._stopped:
+            for key, mask in self._selector.select(SWEEP_S):
+                key.data(mask)
+            while self._calls:
+                self._calls.popleft()()
+            while self.uncommitted:
+                self._commit()
+            if time.monotonic() - swept_s > SWEEP_S:
+                swept_s = time.monotonic()
+                self._sweep(swept_s)
+        self._shut()
+
+    def _commit(self) -> None:
+        """Commit each store once, then let every session that waited for it go on."""
+        waiting, self.uncommitted = self.uncommitted, []
+        failures: dict[Callable[[], None], str | None] = {}
+        for commit in {accepted.connection.service.commit for accepted in waiting}:
+            try:
+                commit()
+                failures[commit] = None
+            except Exception as error:  # a full disk costs these letters, not the server
+                failures[commit] = f"the store failed: {error}"
+        for accepted in waiting:
+            accepted.resume(failures[accepted.connection.service.commit])
+
+    def _sweep(self, now_s: float) -> None:
+        """Cut off strangers that have been silent for too long."""
+        for accepted in [a for a in self.accepted if not a.ours]:
+            if now_s - accepted.heard_s > accepted.connection.service.idle_s:
+                accepted.connection.disconnected()
+                accepted.settle()
+
+    def _wake(self, mask: int) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self._bell.recv(4096)
+
+    def _shut(self) -> None:
+        for key in list(self._selector.get_map().values()):
+            key.fileobj.close()  # type: ignore[union-attr]
+        self._selector.close()
+        self._rope.close()

@@ -1,0 +1,366 @@
+"""How do the same servers talk to real programs? Loopback sockets, one background thread, one loop.
+
+A lab's own clients use the sockets too, but tell the loop beside the socket which octets were sent together and when,
+on the world's clock: so both networks give the same transcript, and a read that can never be answered is known to be
+one. Anybody else's client is served as its octets come.
+
+>>> from emaillab.net.clock import VirtualClock
+>>> class Parrot:
+...     watch, waiting_for, heard = None, "a line", b""
+...     def feed(self, data): self.heard += data
+...     def pull(self):
+...         line, end, rest = self.heard.partition(b"\\n")
+...         self.heard = rest if end else line
+...         return line + end if end else None
+...     def disconnected(self): pass
+>>> net = TcpNetwork(VirtualClock())
+>>> net.listen(Service(End("zoo.example", "192.0.2.9"), "parrot", 7, lambda connection: Parrot()))
+>>> with socket.create_connection(net.address("zoo.example", "parrot")) as anybody:
+...     anybody.sendall(b"hello\\n")
+...     anybody.recv(100)
+b'hello\\n'
+>>> stream = net.connect(End("me", "192.0.2.1"), "zoo.example", "parrot")
+>>> stream.send(b"hi\\n"); stream.readline()
+b'hi\\n'
+>>> net.close()
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import selectors
+import socket
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from emaillab.net.clock import Clock
+from emaillab.net.connection import Connection, End, Link, Service
+from emaillab.net.loop import Loop
+from emaillab.net.network import Network, Stream
+
+RECEIVE = 1 << 18  # octets taken from a socket at once
+
+
+class PortInUse(OSError):
+    """A port that another program has; the sentence says which, and what to do."""
+
+
+class TcpNetwork(Network):
+    """A network of loopback sockets; real clients are welcome.
+
+    Args: bind: the address on which services listen.
+    """
+
+    def __init__(self, clock: Clock, bind: str = "127.0.0.1") -> None:
+        super().__init__(clock)
+        self.bind = bind
+        self.ports: dict[tuple[str, str], int] = {}  # ask for a port here before `listen`; 0 is any free one
+        self._listeners: dict[tuple[str, str], socket.socket] = {}
+        self._callers: dict[int, TcpStream] = {}  # our own clients by local port, until they are accepted
+        self._loop = Loop()
+        self._finalizer = weakref.finalize(self, self._loop.stop)
+
+    def listen(self, service: Service) -> None:
+        """Open a port. Raises: PortInUse, OSError with one sentence."""
+        super().listen(service)
+        key = service.host.name, service.name
+        listener = _bound(self.bind, self.ports.get(key, 0))
+        self._listeners[key] = listener
+        acceptor = _Acceptor(listener, service, self)
+        self._loop.start()
+        self._loop.call(lambda: self._loop.watch(listener, selectors.EVENT_READ, acceptor.accept))
+
+    def connect(self, client: End, server: str, service: str) -> TcpStream:
+        """Open a connection through a real socket. Raises: ConnectionRefusedError when nothing listens there."""
+        found = self._find(server, service)
+        wire = self._wire(client, found)
+        stream = TcpStream(self, client, found.host, wire)
+        self._callers[stream.port] = stream
+        opened_s = self.clock.seconds
+        stream.open_s = opened_s + 3 * wire.link.latency_s
+        stream.open(self.address(server, service))
+        self.clock.move_to(opened_s + 2 * wire.link.latency_s)
+        if found.implicit_tls:
+            stream.start_tls()
+        return stream
+
+    def address(self, server: str, service: str) -> tuple[str, int]:
+        """Return (ip, port) of a service, for anybody else's client."""
+        self._find(server, service)
+        address: tuple[str, int] = self._listeners[server, service].getsockname()[:2]
+        return address
+
+    def close(self, server: str | None = None) -> None:
+        """Close a host's ports, or all of them with the thread behind them."""
+        super().close(server)
+        for key in [key for key in self._listeners if server in (None, key[0])]:
+            listener = self._listeners.pop(key)
+            self._loop.wait_for(lambda listener=listener: self._loop.forget(listener))  # type: ignore[misc]
+            listener.close()
+        if server is None:
+            self._finalizer()
+
+    @property
+    def running(self) -> bool:
+        """True while the thread behind the ports lives."""
+        return self._loop.running
+
+    def caller(self, port: int) -> TcpStream | None:
+        """Return our own client that connects from a local port, once."""
+        return self._callers.pop(port, None)
+
+
+class TcpStream(Stream):
+    """The client's end: a blocking socket, and what the loop says beside it."""
+
+    network: TcpNetwork
+
+    def __init__(self, network: TcpNetwork, client: End, server: End, wire: Any) -> None:
+        super().__init__(network, client, server, wire)
+        self._socket = socket.socket(socket.AF_INET6 if ":" in network.bind else socket.AF_INET)
+        self._socket.bind((network.bind, 0))
+        self.port: int = self._socket.getsockname()[1]
+        self.open_s = 0.0
+        self.sent: deque[tuple[int, float]] = deque()  # (octets, arrival) of what was sent together
+        self.inbox: deque[tuple[int, float]] = deque()  # the same for what the server sent
+        self.idle = False  # the server has done all it can
+        self.accepted: _Accepted | None = None
+        self.change = threading.Condition()
+
+    def open(self, address: tuple[str, int]) -> None:
+        """Connect and wait until the server has greeted, if it greets."""
+        self._socket.connect(address)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._wait(lambda: self.idle)
+
+    def _transmit(self, plain: bytes, octets: bytes) -> None:
+        assert self.accepted is not None
+        arrival_s = self.wire.carry("C", plain, self.network.clock.seconds, len(octets))
+        if self.accepted.connection.closed:
+            return
+        with self.change:
+            self.idle = False
+            self.sent.append((len(octets), arrival_s))
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the next read says that it is closed
+            self._socket.sendall(octets)
+            self._wait(lambda: self.idle)
+
+    def _receive(self) -> bytes:
+        assert self.accepted is not None
+        connection = self.accepted.connection
+        self._wait(lambda: bool(self.inbox) or self.idle)
+        if not self.inbox and connection.blocked:
+            self.idle = False
+            self.accepted.unblock()
+            self._wait(lambda: bool(self.inbox) or self.idle)
+        if not self.inbox:
+            raise self._gone() if connection.closed else self._silence(connection.engine)
+        size, arrival_s = self.inbox.popleft()
+        data = b""
+        while len(data) < size and (piece := self._socket.recv(size - len(data))):
+            data += piece
+        connection.read += len(data)
+        self.network.clock.move_to(arrival_s)
+        return data
+
+    def _hang_up(self) -> None:
+        accepted = self.accepted
+        self._socket.close()
+        if accepted is not None:
+            self._wait(lambda: accepted.connection.closed)
+
+    def _wait(self, ready: Callable[[], bool]) -> None:
+        """Wait until the loop says so; in short waits, so that an Interrupt gets through on every system."""
+        with self.change:
+            while not ready():
+                if not self.network.running:
+                    raise ConnectionError(f"the network of {self.server.name} was closed")
+                self.change.wait(0.2)
+
+
+class _Acceptor:
+    """Takes the connections of one listening port."""
+
+    def __init__(self, listener: socket.socket, service: Service, network: TcpNetwork) -> None:
+        self._listener, self._service = listener, service
+        self._network = weakref.ref(network)
+
+    def accept(self, mask: int) -> None:
+        """Take one connection."""
+        network = self._network()
+        if network is None:
+            return
+        try:
+            peer, address = self._listener.accept()
+        except OSError:  # gone again, or no file descriptor left: the listener itself is well
+            return
+        stream = network.caller(address[1])
+        if stream is not None:
+            client, wire = stream.client, stream.wire
+        else:
+            client = End(address[0], address[0])
+            wire = network._wire(client, self._service)
+            wire.link = Link()  # a stranger's octets take the time they take
+        accepted = _Accepted(peer, stream, network.clock, network._loop)
+        accepted.open(Connection(self._service, client, wire, accepted.commit, network.next_id()))
+
+
+class _Accepted:
+    """The server's end of one socket."""
+
+    connection: Connection
+
+    def __init__(self, peer: socket.socket, stream: TcpStream | None, clock: Clock, loop: Loop) -> None:
+        peer.setblocking(False)
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.peer, self.stream = peer, stream
+        self._clock, self._loop = clock, loop
+        self._out = b""  # octets that the socket would not take yet
+        self._arrived = b""  # octets of our own client that are not a whole sending yet
+        self._left = False
+        self.ours = stream is not None
+        self.heard_s = time.monotonic()
+
+    def open(self, connection: Connection) -> None:
+        """Start the engine and watch the socket."""
+        self.connection = connection
+        connection.send = self.send
+        self._loop.accepted.add(self)
+        self._loop.watch(self.peer, selectors.EVENT_READ, self.ready)
+        if self.stream is not None:
+            self.stream.accepted = self
+        connection.open(self.stream.open_s if self.stream is not None else self._clock.seconds)
+        self.settle()
+
+    def commit(self, connection: Connection) -> bool:
+        """Put the commit off to the end of the loop's turn, where one commit serves all sessions."""
+        self._loop.uncommitted.append(self)
+        return False
+
+    def ready(self, mask: int) -> None:
+        """Do what the selector says can be done."""
+        if mask & selectors.EVENT_WRITE:
+            self._flush()
+        if mask & selectors.EVENT_READ:
+            self._read()
+        if self.stream is not None or self.connection.closed:
+            self.settle()
+
+    def send(self, data: bytes, arrival_s: float) -> None:
+        """Put octets on the way to the client."""
+        if self.stream is not None:
+            with self.stream.change:
+                self.stream.inbox.append((len(data), arrival_s))
+        if self._out:
+            self._out += data
+            return
+        try:
+            sent = self.peer.send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self.connection.disconnected()
+            return
+        if self.stream is None:
+            self.connection.read += sent
+        if sent < len(data):
+            self._out = data[sent:]
+            self._loop.watch(self.peer, selectors.EVENT_WRITE, self.ready)
+
+    def unblock(self) -> None:
+        """Have the engine go on, called from the client's thread when it has read all there was."""
+        self._loop.call(lambda: self.resume(None))
+
+    def resume(self, failure: str | None) -> None:
+        """Go on after a commit, or after the client has read."""
+        if not self._left:
+            self.connection.resume(failure)
+            self.settle()
+
+    def settle(self) -> None:
+        """Tell our own client when there is nothing more to wait for, and leave when all is said."""
+        if self.connection.closed and not self._out:
+            self._leave()
+        if self.stream is not None:
+            with self.stream.change:
+                self.stream.idle = self._left or not (self.stream.sent or self.connection.held)
+                self.stream.change.notify_all()
+
+    def _read(self) -> None:
+        try:
+            data = self.peer.recv(RECEIVE)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self.connection.disconnected()
+            self._out = b""
+        elif self.stream is None:
+            self.heard_s = time.monotonic()
+            self.connection.receive(data, self._clock.seconds)
+        else:
+            self._arrived += data
+            self._receive_whole()
+
+    def _receive_whole(self) -> None:
+        """Give the engine what our own client sent in one go, in one go, at the time it arrives."""
+        assert self.stream is not None
+        sent = self.stream.sent
+        while sent and len(self._arrived) >= sent[0][0]:
+            size, arrival_s = sent.popleft()
+            data, self._arrived = self._arrived[:size], self._arrived[size:]
+            self.connection.receive(data, arrival_s)
+
+    def _flush(self) -> None:
+        """Send what waited; when the socket takes it, the engine may go on."""
+        try:
+            sent = self.peer.send(self._out)
+        except BlockingIOError:
+            return
+        except OSError:
+            self._out = b""
+            self.connection.disconnected()
+            return
+        self._out = self._out[sent:]
+        if not self._out:
+            self._loop.watch(self.peer, selectors.EVENT_READ, self.ready)
+        if self.stream is None:
+            self.connection.read += sent
+        if self.connection.blocked:
+            self.connection.pump()
+
+    def _leave(self) -> None:
+        if self._left:
+            return
+        self._left = True
+        self.connection.disconnected()
+        self._loop.accepted.discard(self)
+        self._loop.forget(self.peer)
+        with contextlib.suppress(OSError):
+            self.peer.shutdown(socket.SHUT_WR)
+            while self.peer.recv(
+                RECEIVE
+            ):  # closing over unread octets would reset the connection and lose the last reply
+                pass
+        self.peer.close()
+
+
+def _bound(ip: str, port: int) -> socket.socket:
+    """Return a listening socket. Raises: PortInUse, OSError with one sentence."""
+    try:
+        family = socket.AF_INET6 if ":" in ip else socket.AF_INET
+        return socket.create_server((ip, port), family=family, backlog=128)
+    except PermissionError:
+        raise OSError(f"port {port} needs a system administrator's rights; choose one above 1023") from None
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise PortInUse(
+                f"port {port} on {ip} is in use by another program; choose another, or 0 for any free one"
+            ) from None
+        raise OSError(f"cannot listen on {ip} port {port}: {error.strerror or error}") from None
