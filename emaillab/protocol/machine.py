@@ -135,6 +135,8 @@ class Machine:
     """States in which a whole unit goes to one pseudo-verb, such as "(content)": the reader is swapped."""
     PHASES: ClassVar[Mapping[str, str]] = {}
     """The phase of a session by verb, or by state where the verb is not listed."""
+    MAX_BAD_COMMANDS: ClassVar[int] = 0
+    """So many BAD outcomes in a row end the session with `exhausted`; 0 is no limit."""
 
     VERBS: ClassVar[dict[str, Verb]] = {}
     _MOVES: ClassVar[dict[State, dict[str, dict[Outcome, State]]]] = {}
@@ -156,6 +158,7 @@ class Machine:
         self._promise: Any = None
         self._waits_for_driver = False
         self._fed = self._produced = 0  # octets of both streams since the connection began
+        self._bad_commands = 0  # in a row
 
     # What a driver calls
 
@@ -213,6 +216,8 @@ class Machine:
         if self._promise is not None:
             self._out.clear()
             self._say(self.not_kept(self._promise, reason))
+            if self.state == CLOSED:
+                self._out.append(Signal.CLOSE)
 
     def tls_started(self) -> None:
         """Go on after the TLS handshake: buffered plaintext is thrown away, the session starts anew (RFC 3207 §4.2)."""
@@ -269,6 +274,10 @@ class Machine:
         """Return the reply when a durable reply's commit failed."""
         return Reply(Outcome.NO, reason)
 
+    def exhausted(self) -> Any:
+        """Return the reply that ends a session of nothing but bad commands."""
+        return Reply(Outcome.BAD, "too many bad commands", then=Signal.CLOSE)
+
     def wants_literal(self) -> Any:
         """Return the reply that invites the literal a framer waits for (IMAP)."""
         return Reply(Outcome.MORE, "")
@@ -304,7 +313,15 @@ class Machine:
         except Exception as error:  # a defect of ours must cost one command, never the server
             self.errors.append(error)
             reply = self.broken(error)
+        if reply.outcome is Outcome.BAD:
+            self._bad_commands += 1
+            if self._bad_commands == self.MAX_BAD_COMMANDS:
+                reply = self.exhausted()
+        else:
+            self._bad_commands = 0
         after = self._MOVES[before].get(name, {}).get(reply.outcome, before)
+        if reply.then is Signal.CLOSE:
+            after = CLOSED  # a server may part at any time, whatever was asked
         if self.watch:
             phase, consumed = self.phase_of(name, before), self._fed - len(self.buffer)
             self.watch(Step(name, reply.outcome, before, after, phase, consumed, self._produced))
@@ -312,7 +329,7 @@ class Machine:
         if after != before:
             self.state = after
             self.framer = self.framer_for(after)
-            if after == CLOSED:
+            if after == CLOSED and reply.then is not Signal.CLOSE:
                 self._out.append(Signal.CLOSE)
         return True
 

@@ -104,7 +104,7 @@ class LineFramer:
         length = self._swallowed + end + 2 - start
         self._swallowed = 0
         if length > self.limit:
-            raise FramingError(f"line of {length} octets, at most {self.limit} are allowed")
+            raise LineTooLong(f"line of {length} octets, at most {self.limit} are allowed")
         line = data[start:end]
         if b"\n" in line or b"\r" in line:
             at = min(i for i in (line.find(b"\n"), line.find(b"\r")) if i >= 0)
@@ -125,6 +125,10 @@ class LineFramer:
         if not len(buffer) and not self._swallowed:
             return "a command"
         return f"CRLF after {_shown(buffer.data[buffer.at :])}"
+
+
+class LineTooLong(FramingError):
+    """A line over the reader's limit."""
 
 
 class ContentFramer:
@@ -162,7 +166,7 @@ class ContentFramer:
 
     def _keep(self, data: bytes) -> None:
         self._size += len(data)
-        if self._size <= self.limit + len(END_OF_CONTENT) + self.limit // 64:  # room for stuffed dots
+        if self._size <= self.limit * 4 // 3 + len(END_OF_CONTENT):  # lines of one dot each grow by a third
             self._chunks.append(data)
         else:
             self._chunks.clear()
