@@ -104,7 +104,7 @@ class _ListReader:
         elif self.open and mark == b":":
             self.angle = []  # obs-route: what stood before is a source route, to be ignored (RFC 5322 §4.4)
         elif self.open and mark == b",":
-            if self.angle and not any(text == b"@" and at for at, (_, text) in enumerate(self.angle)):
+            if self.angle and self.angle[0][1] == b"@":
                 return  # a comma of the route
             self.end_address()  # QUIRK: ">" is missing
         elif mark == b",":
@@ -151,13 +151,13 @@ def _tokens(body: bytes) -> Iterator[tuple[str, bytes]]:
 def _phrase(words: list[tuple[str, bytes]]) -> str:
     """Join a phrase's words; encoded words count, but not between quotation marks. Source: RFC 2047 §5 (3)."""
     pieces: list[str] = []
-    plain = b""
+    plain: list[bytes] = []
     for kind, text in [*words, ("quoted", b"")]:
         if kind == "quoted":
-            pieces += [decode_words(plain), decode_raw(unquote(text))]
-            plain = b""
+            pieces += [decode_words(b"".join(plain)), decode_raw(unquote(text))]
+            plain.clear()
         else:
-            plain += text
+            plain.append(text)
     return " ".join("".join(pieces).split())
 
 

@@ -49,6 +49,9 @@ _SUPERSETS = {
     "iso2022_jp": "iso2022_jp_ext",
 }
 
+# Halves of a character, which UTF-7 can spell and nothing can write.
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
 # Codecs that are not charsets of mail; punycode and idna even take quadratic time.
 _NOT_FOR_MAIL = {"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined", "mbcs", "oem"}
 
@@ -99,6 +102,7 @@ def decode_text(data: bytes, declared: str | None) -> tuple[str, TextDecoding]:
     if codec is not None and codec != "ascii":
         name = _SUPERSETS.get(codec, codec)
         text = data.decode(name, "replace")
+        text = _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
         bad = text.count("\N{REPLACEMENT CHARACTER}")
         if bad * 20 <= len(text):
             return text, TextDecoding(declared, name, "damaged", bad)
@@ -115,6 +119,7 @@ def decode_raw(data: bytes) -> str:
 
 def _strict(data: bytes, codec: str | None) -> str | None:
     try:
-        return None if codec is None else data.decode(codec)
+        text = None if codec is None else data.decode(codec)
     except (UnicodeError, LookupError):
         return None
+    return None if codec == "utf-7" and text and _SURROGATE.search(text) else text

@@ -15,6 +15,7 @@ import math
 import re
 
 from .defects import Defect, limited
+from .tokens import find_long_line
 
 LINE_LIMIT = 76  # RFC 2045 §6.7 (5), §6.8
 QP_CROSSING = (78 / 57 * 75 / 78 - 1) / 2  # share of encoded octets at which base64 becomes the smaller: 0.158
@@ -22,8 +23,7 @@ QP_CROSSING = (78 / 57 * 75 / 78 - 1) / 2  # share of encoded octets at which ba
 # --- base64, RFC 2045 §6.8 ---
 
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/=\r\n]+")
-_LINE_OVER_76 = re.compile(rb"(?:\A|\n)([^\n]{76}[^\r\n])")
-_BREAKS_AND_PADDING = b"\r\n="
+_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 
 def encode_base64(data: bytes) -> bytes:
@@ -51,14 +51,16 @@ def base64_defects(data: bytes, at: int = 0) -> tuple[Defect, ...]:
     rfc = "2045 §6.8"
     padding = data.find(b"=")
     end = len(data) if padding < 0 else padding
-    found = [
-        Defect("base64-ignored-octets", at + run.start(), rfc, f"ignored {len(run[0])} octets outside the alphabet")
-        for run in _NOT_BASE64.finditer(data, 0, end)
-    ]
-    long_line = _LINE_OVER_76.search(data)
-    if long_line:
-        found.append(Defect("base64-line-over-76", at + long_line.start(1), rfc, "read on to its end"))
-    characters = len(_NOT_BASE64.sub(b"", data[:end]).translate(None, _BREAKS_AND_PADDING))
+    others = data[:end].translate(None, _ALPHABET)
+    found = []
+    if others.strip(b"\r\n"):
+        for run in _NOT_BASE64.finditer(data, 0, end):
+            done = f"ignored {len(run[0])} octets outside the alphabet"
+            found.append(Defect("base64-ignored-octets", at + run.start(), rfc, done))
+    long_line = find_long_line(data, LINE_LIMIT)
+    if long_line >= 0:
+        found.append(Defect("base64-line-over-76", at + long_line, rfc, "read on to its end"))
+    characters = end - len(others)
     rest = b"" if padding < 0 else data[padding:].translate(None, b"\r\n \t")
     pads = len(rest) - len(rest.lstrip(b"="))
     if characters % 4 == 1:
@@ -139,9 +141,9 @@ def quoted_printable_defects(data: bytes, at: int = 0) -> tuple[Defect, ...]:
         ("qp-raw-octet", _RAW_OCTET, "kept as it stands"),
     ):
         found += [Defect(kind, at + match.start(), rfc, done) for match in pattern.finditer(data)]
-    long_line = _LINE_OVER_76.search(data)
-    if long_line:
-        found.append(Defect("qp-line-over-76", at + long_line.start(1), rfc, "read on to its end"))
+    long_line = find_long_line(data, LINE_LIMIT)
+    if long_line >= 0:
+        found.append(Defect("qp-line-over-76", at + long_line, rfc, "read on to its end"))
     return limited(found)
 
 

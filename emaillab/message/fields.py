@@ -24,7 +24,7 @@ from .charsets import decode_raw
 from .dates import Date, parse_date
 from .defects import Defect, Span, limited
 from .parameters import Parameters, parse_parameters
-from .tokens import comment_end, strip_comments, unfold
+from .tokens import comment_end, find_long_line, strip_comments, unfold
 from .words import decode_words, word_defects
 
 __all__ = [
@@ -73,14 +73,13 @@ ONCE_FIELDS = _names("""
 # field := field-name ":" field-body CRLF, with folds     RFC 5322 §2.2; blanks before the colon, §4.5 (obsolete)
 _LOGICAL_LINE = re.compile(rb"[^\n]*+(?:\n[ \t][^\n]*+)*+\n?")
 _NAME = re.compile(rb"([^\x00-\x20\x7f:]+)([ \t]*):")
-_BLANK_LINE = re.compile(rb"\n\r?\n")
+BLANK_LINE = re.compile(rb"\n\r?\n")
 _MBOX_LINE = re.compile(rb">?From [^\n]*\n?")
-_HEADER_BEGINS = re.compile(rb"[^\x00-\x20\x7f:]+[ \t]*:|[ \t]|\r?\n")
-_MESSAGE_ID = re.compile(rb"<[^<>\s]*>")
+HEADER_BEGINS = re.compile(rb"[^\x00-\x20\x7f:]+[ \t]*:|[ \t]|\r?\n")
+_MESSAGE_ID = re.compile(rb"<[^<>\s]*+>")
 _ODD_OCTET = re.compile(rb"[\x00\x80-\xff]+|\r(?!\n)")
 _ONLY_BLANKS = re.compile(rb"\n[ \t]+\r?(?=\n|\Z)")
-_LINE_OVER_998 = re.compile(rb"(?:\A|\n)([^\n]{998}[^\r\n])")
-_PROTECTED = re.compile(rb'"(?:[^"\\]|\\.)*+"|<[^>]*+>|(\()', re.DOTALL)
+_PROTECTED = re.compile(rb'\\.|"(?:[^"\\]|\\.)*+"|<[^<>]*+>|(\()', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,19 +245,22 @@ def header_extent(raw: bytes, start: int, limit: int) -> tuple[int, int | None]:
     Returns: the body's offset, and the offset where an empty line is missing, or None.
     Source: RFC 5322 §2.1.
     """
-    begins = _HEADER_BEGINS.match(raw, start, limit)
+    begins = HEADER_BEGINS.match(raw, start, limit)
     if begins is None:
         return start, (start if start < limit else None)
     if begins[0] in (b"\n", b"\r\n"):
         return begins.end(), None
-    blank = _BLANK_LINE.search(raw, start, limit)
-    if blank:
-        return blank.end(), None
+    blank = BLANK_LINE.search(raw, start, limit)
+    return (blank.end(), None) if blank else unended_header(raw, start, limit)
+
+
+def unended_header(raw: bytes, start: int, limit: int) -> tuple[int, int | None]:
+    """Find where the body starts when no empty line ends the header; see `header_extent`."""
     at = start
-    while at < limit and _HEADER_BEGINS.match(raw, at, limit):
+    while at < limit and HEADER_BEGINS.match(raw, at, limit):
         line = _LOGICAL_LINE.match(raw, at, limit)
         at = line.end() if line else limit
-    return at, at
+    return at, (at if start < limit else None)
 
 
 def _scan(raw: bytes, span: Span) -> tuple[list[Field], list[Span]]:
@@ -315,8 +317,9 @@ def _octet_defects(header: Header) -> Iterator[Defect]:
             yield Defect("8bit-in-header", base + odd.start(), "5322 §2.2", "read as latin-1")
     for line in _ONLY_BLANKS.finditer(block):
         yield Defect("fold-of-blanks-only", base + line.start() + 1, "5322 §4.2", "read as a fold (obs-FWS)")
-    for line in _LINE_OVER_998.finditer(block):
-        yield Defect("line-over-998", base + line.start(1), "5322 §2.1.1", "read on to its end")
+    long_line = find_long_line(block, 998)
+    if long_line >= 0:
+        yield Defect("line-over-998", base + long_line, "5322 §2.1.1", "read on to its end")
 
 
 def _is_utf8(data: bytes) -> bool:

@@ -149,7 +149,7 @@ def _decode(pieces: list[_Piece]) -> str:
     if not any(piece.extended for piece in pieces):
         return decode_raw(b"".join(piece.text for piece in pieces))
     charset = None
-    octets = b""
+    octets = bytearray()
     for at, piece in enumerate(pieces):
         text = piece.text
         if piece.extended:
@@ -158,7 +158,7 @@ def _decode(pieces: list[_Piece]) -> str:
                 charset = label.decode("latin-1") or None
             text = _PERCENT.sub(lambda octet: bytes.fromhex(octet[1].decode("ascii")), text)
         octets += text
-    return decode_text(octets, charset)[0]
+    return decode_text(bytes(octets), charset)[0]
 
 
 def encode_parameter(name: str, value: str, language: str = "") -> list[bytes]:

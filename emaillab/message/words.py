@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from .charsets import decode_raw, decode_text, python_codec
 from .defects import Defect
-from .encodings import decode_base64
+from .encodings import decode_base64, decode_quoted_printable
 
 WORD_LIMIT = 75  # RFC 2047 §2
 LINE_LIMIT = 76  # of a line that holds an encoded word, RFC 2047 §2
@@ -57,7 +57,7 @@ def find_words(data: bytes) -> list[EncodedWord]:
 def _word_octets(encoding: bytes, text: bytes) -> bytes:
     if encoding in b"Bb":
         return decode_base64(text)
-    return binascii.a2b_qp(text.replace(b"=\r", b"=3D\r"), header=True)
+    return decode_quoted_printable(text.replace(b"_", b"=20"))
 
 
 def decode_words(data: bytes) -> str:
@@ -69,19 +69,19 @@ def decode_words(data: bytes) -> str:
     if b"=?" not in data:
         return decode_raw(data)
     pieces: list[str] = []
-    octets, charset, at = b"", "", 0
+    octets, charset, at = bytearray(), "", 0
     for word in find_words(data):
         between = data[at : word.span[0]]
         neighbour = charset and (not between or _BLANK.match(between))
         if octets and not (neighbour and word.charset.lower() == charset):
-            pieces.append(decode_text(octets, charset)[0])
-            octets = b""
+            pieces.append(decode_text(bytes(octets), charset)[0])
+            octets.clear()
         if not neighbour:
             pieces.append(decode_raw(between))
         octets += word.octets
         charset, at = word.charset.lower(), word.span[1]
     if octets:
-        pieces.append(decode_text(octets, charset)[0])
+        pieces.append(decode_text(bytes(octets), charset)[0])
     pieces.append(decode_raw(data[at:]))
     return "".join(pieces)
 
