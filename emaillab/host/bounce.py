@@ -1,0 +1,81 @@
+"""How does a sender learn that a letter did not arrive? By a delivery status notification, a letter about a letter.
+
+>>> from datetime import UTC
+>>> noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
+>>> letter = QueuedLetter("q1", "alice@crepes.fr", noon, (), b"Subject: hi\\r\\n\\r\\nBon appetit!\\r\\n")
+>>> why = {"bob@b.example": "550 5.1.1 no user bob here"}
+>>> report = notification("crepes.fr", letter, letter.content, why, noon, "n1")
+>>> print(report.decode().split("--=")[2][:240].replace(chr(13), ""))  # doctest: +ELLIPSIS
+_n1_...
+Content-Type: message/delivery-status
+<BLANKLINE>
+Reporting-MTA: dns; crepes.fr
+Arrival-Date: Mon, 02 Mar 2026 12:00:00 +0000
+<BLANKLINE>
+Final-Recipient: rfc822; bob@b.example
+Action: failed
+Status: 5.1.1
+Diagnostic-Code: smtp; 550 5.1.1...
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from email.utils import format_datetime
+
+from emaillab.host.queue_store import QueuedLetter
+
+_STATUS = re.compile(r"[45]\.\d{1,3}\.\d{1,3}")
+
+
+def notification(
+    reporter: str, letter: QueuedLetter, content: bytes, failures: Mapping[str, str], now: datetime, id: str
+) -> bytes:
+    """Compose the report on recipients that a letter will not reach.
+
+    Args: failures: for each recipient the reply or the reason; id: a name for the report, unique on this host.
+    Returns: the report's octets; it goes to the letter's reverse-path, from the null reverse-path.
+    Source: RFC 3464; RFC 6522; RFC 5321 §6.1.
+    """
+    boundary = f"=_{id}_{reporter}"
+    parts = [_for_people(reporter, failures), _for_programs(reporter, letter, failures), _the_letter(content)]
+    head = (
+        f"From: Mail Delivery System <postmaster@{reporter}>\r\n"
+        f"To: <{letter.reverse_path}>\r\n"
+        f"Subject: Undelivered letter returned to its sender\r\n"
+        f"Date: {format_datetime(now)}\r\n"
+        f"Message-ID: <{id}@{reporter}>\r\n"
+        "Auto-Submitted: auto-replied\r\n"
+        "MIME-Version: 1.0\r\n"
+        f'Content-Type: multipart/report; report-type=delivery-status;\r\n boundary="{boundary}"\r\n'
+        "\r\n"
+    ).encode()
+    line = f"--{boundary}\r\n".encode()
+    return head + b"".join(line + part + b"\r\n" for part in parts) + f"--{boundary}--\r\n".encode()
+
+
+def _for_people(reporter: str, failures: Mapping[str, str]) -> bytes:
+    reasons = "".join(f"<{path}>: {reason}\r\n" for path, reason in failures.items())
+    text = f"This is the mail system at {reporter}.\r\nYour letter could not be delivered to\r\n\r\n{reasons}"
+    return f"Content-Type: text/plain; charset=utf-8\r\n\r\n{text}".encode()
+
+
+def _for_programs(reporter: str, letter: QueuedLetter, failures: Mapping[str, str]) -> bytes:
+    blocks = [f"Reporting-MTA: dns; {reporter}\r\nArrival-Date: {format_datetime(letter.arrived_at)}\r\n"]
+    for path, reason in failures.items():
+        status = _STATUS.search(reason)
+        blocks.append(
+            f"Final-Recipient: rfc822; {path}\r\n"
+            "Action: failed\r\n"
+            f"Status: {status[0] if status else '5.0.0'}\r\n"
+            f"Diagnostic-Code: smtp; {reason}\r\n"
+        )
+    return ("Content-Type: message/delivery-status\r\n\r\n" + "\r\n".join(blocks)).encode()
+
+
+def _the_letter(content: bytes) -> bytes:
+    """Return the letter as it was, 8-bit octets and all."""
+    encoding = b"" if content.isascii() else b"Content-Transfer-Encoding: 8bit\r\n"
+    return b"Content-Type: message/rfc822\r\n" + encoding + b"\r\n" + content

@@ -1,0 +1,68 @@
+"""Who may send what to whom? Mail for our own users is taken from anybody, foreign mail only from those we know.
+
+>>> policy = Policy({"crepes.fr"}, {"alice"}.__contains__)
+>>> policy.check_recipient(Session("crepes.fr", peer_ip="203.0.113.9"), Envelope("x@y.example"), "alice@crepes.fr")
+>>> policy.check_recipient(Session("crepes.fr", peer_ip="203.0.113.9"), Envelope("x@y.example"), "bob@hamburger.edu")
+Traceback (most recent call last):
+emaillab.protocol.machine.Refusal: 550 5.7.1 relaying denied: hamburger.edu is not ours, and you have not logged in
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from emaillab.protocol.backend import Envelope, Session
+from emaillab.protocol.machine import Refusal
+from emaillab.protocol.smtp.grammar import Reply
+
+POSTMASTER = "postmaster"
+
+
+def split_address(path: str) -> tuple[str, str]:
+    """Split an address into its local part and its domain, in lower case; "postmaster" alone has no domain."""
+    local, _, domain = path.rpartition("@")
+    return (local, domain.lower()) if local else (domain, "")
+
+
+@dataclass(slots=True)
+class Policy:
+    """The rules of one host's SMTP server.
+
+    Source: RFC 5321 §3.6.2, §4.5.1, §7.9; RFC 6409 §4.3.
+    """
+
+    domains: set[str]  # whose mailboxes are here
+    knows: Callable[[str], bool]  # is there a user of this name?
+    relays_for: set[str] = field(default_factory=set)  # domains for which we are a relay; "*" is all of them
+    trusted_ips: set[str] = field(default_factory=set)  # clients who may send anywhere without logging in
+    max_size: int = 64 << 20  # octets of content
+
+    def check_sender(self, session: Session, envelope: Envelope) -> None:
+        """Refuse a letter that announces more octets than fit."""
+        if envelope.size is not None and envelope.size > self.max_size:
+            raise Refusal(Reply(552, "5.3.4", f"at most {self.max_size} octets are taken"))
+
+    def check_recipient(self, session: Session, envelope: Envelope, forward_path: str) -> None:
+        """Refuse an unknown user here, and anybody elsewhere unless the client may relay."""
+        local, domain = split_address(forward_path)
+        if not domain or domain in self.domains:
+            if local.lower() != POSTMASTER and not self.knows(local):
+                raise Refusal(Reply(550, "5.1.1", f"no user {local} here"))
+        elif not (self.may_relay(session) or self.relays_for & {domain, "*"}):
+            raise Refusal(Reply(550, "5.7.1", f"relaying denied: {domain} is not ours, and you have not logged in"))
+
+    def may_relay(self, session: Session) -> bool:
+        """Return whether a client may send to foreign domains."""
+        return session.user is not None or session.peer_ip in self.trusted_ips
+
+    def split(self, forward_paths: Iterable[str]) -> tuple[list[str], list[str]]:
+        """Split recipients into the names of our own users and the addresses of others."""
+        ours, others = [], []
+        for path in forward_paths:
+            local, domain = split_address(path)
+            if not domain or domain in self.domains:
+                ours.append(local if self.knows(local) else POSTMASTER)
+            else:
+                others.append(path)
+        return ours, others

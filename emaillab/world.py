@@ -1,0 +1,395 @@
+"""What does a student start in one cell? A mail Internet: hosts, links, names, one clock, one network.
+
+>>> with Internet.textbook(network="memory") as net:
+...     letter = net.compose("Alice <alice@crepes.fr>", "Bob <bob@hamburger.edu>", "Hello", "Do you like crepes?\\n")
+...     net.submit(letter).final.code
+...     net.settle()
+...     [stop.host for stop in net.journey(letter["Message-ID"]).stops]
+250
+['crepes.fr', 'smtp.isp.example', 'mx.hamburger.edu', 'hamburger.edu']
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from emaillab.host.mailhost import Custody, MailHost
+from emaillab.net.clock import Clock, VirtualClock, WallClock
+from emaillab.net.connection import End, Link
+from emaillab.net.dns import MX, A, Resolver, Zone
+from emaillab.net.network import MemoryNetwork, Network, Stream
+from emaillab.net.transcript import Transcript
+from emaillab.protocol.imap.client import ImapClient
+from emaillab.protocol.pop3.client import Pop3Client
+from emaillab.protocol.smtp.client import SendResult, SmtpClient
+
+if TYPE_CHECKING:
+    from email.message import EmailMessage
+
+    from emaillab.net.tls import Authority, TlsEnd
+
+NetworkKind = Literal["tcp", "memory"]
+SERVICES = ("smtp", "submission", "pop3", "imap")
+NETS = ("192.0.2", "198.51.100", "203.0.113")  # for documentation, RFC 5737
+
+
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """One letter's way: who had it when, and the sessions in which it travelled."""
+
+    message_id: str
+    stops: tuple[Custody, ...]  # in the order of true time
+    sessions: tuple[Transcript, ...]
+
+    @property
+    def raw(self) -> dict[str, bytes]:
+        """The letter's octets at every host that accepted it."""
+        return {stop.host: stop.raw for stop in self.stops}
+
+    def __iter__(self) -> Iterator[Custody]:
+        return iter(self.stops)
+
+    def __str__(self) -> str:
+        rows = [f"{stop.at_s:9.3f} s  {stop.host:24} {len(stop.raw):7} octets  session {stop.session}" for stop in self]
+        return "\n".join([f"Message-ID {self.message_id}", *rows])
+
+
+class Internet:
+    """A world of mail hosts; a context manager that closes all ports at its end.
+
+    Args:
+        network: "tcp" for loopback sockets, "memory" for none; by default what EMAILLAB_NETWORK says, else "tcp"
+            wherever there are sockets.
+        seed: where all identifiers come from. clock: "virtual", "wall", or a Clock.
+        tls: whether the hosts offer STARTTLS, and TLS ports, with certificates of the course's authority.
+    """
+
+    def __init__(
+        self,
+        network: NetworkKind | None = None,
+        seed: int | str = 1,
+        clock: Clock | Literal["virtual", "wall"] = "virtual",
+        tls: bool = False,
+    ) -> None:
+        self.clock = _clock(clock)
+        self.seed = seed
+        self.hosts: dict[str, MailHost] = {}
+        self.devices: dict[str, End] = {}  # by the name of the mail host that they use
+        self.dns = Resolver(rng=random.Random(f"{seed}/dns"))
+        self._names: dict[str, str] = {}  # ip → name
+        self._rng = random.Random(f"{seed}/letters")
+        self._authority = _authority() if tls else None
+        self.network: Network = _network(network, self.clock)
+        if self._authority is not None:
+            self.network.client_tls = _client_tls(self._authority)
+        self._finalizer = weakref.finalize(self, self.network.close)
+
+    @classmethod
+    def textbook(cls, network: NetworkKind | None = None, **options: Any) -> Internet:
+        """Return the world of Kurose & Ross: Alice at crepes.fr, Bob at hamburger.edu, and relays between.
+
+        Alice's server hands everything to its provider; hamburger.edu has a host that takes its mail in.
+        Both have the password "secret".
+        """
+        net = cls(network, **options)
+        crepes: Any = {"users": {"alice": "secret"}, "device": "alice.crepes.fr", "routes": {"*": "smtp.isp.example"}}
+        burger: Any = {"users": {"bob": "secret"}, "device": "bob.hamburger.edu", "mx_for": ()}
+        relay: Any = {"domains": (), "services": ("smtp",)}
+        net.host("crepes.fr", zone_h=1, **crepes)
+        net.host("smtp.isp.example", zone_h=1, handling_s=2, trusts=["crepes.fr"], **relay)
+        net.host(
+            "mx.hamburger.edu",
+            mx_for=["hamburger.edu"],
+            relays_for=["hamburger.edu"],
+            routes={"hamburger.edu": "hamburger.edu"},
+            zone_h=-5,
+            handling_s=7,
+            **relay,
+        )
+        net.host("hamburger.edu", zone_h=-5, **burger)
+        net.link("alice.crepes.fr", "crepes.fr", latency_s=0.005)
+        net.link("crepes.fr", "smtp.isp.example", latency_s=0.010)
+        net.link("smtp.isp.example", "mx.hamburger.edu", latency_s=0.045)
+        net.link("mx.hamburger.edu", "hamburger.edu", latency_s=0.002)
+        net.link("bob.hamburger.edu", "hamburger.edu", latency_s=0.015)
+        return net
+
+    # Building
+
+    def host(
+        self,
+        name: str,
+        *,
+        users: Mapping[str, str] | None = None,
+        domains: Iterable[str] | None = None,
+        mx_for: Iterable[str] | None = None,
+        services: Iterable[str] = SERVICES,
+        ip: str | None = None,
+        device: str | None = None,
+        trusts: Iterable[str] = (),
+        **options: Any,
+    ) -> MailHost:
+        """Add a mail host and start it.
+
+        Args:
+            users: name → password. domains: whose mailboxes it holds, by default its own name.
+            mx_for: the domains whose MX record names it, by default those in `domains`.
+            services: names of `host.mailhost.PORTS`. device: the name of its users' machine, who may send anywhere.
+            trusts: hosts who may send anywhere too.
+            options: as for MailHost: clock_offset_s, zone_h, handling_s, routes, relays_for …
+        Raises: ValueError when the name is taken.
+        """
+        name = name.lower()
+        if name in self._names.values():
+            raise ValueError(f"there is a host {name} already; look at net.hosts[{name!r}], or choose another name")
+        own = [name] if domains is None else [domain.lower() for domain in domains]
+        ip = self._name(name, ip)
+        laptop = device or f"laptop.{name}"
+        self.devices[name] = End(laptop, self._name(laptop, None))
+        trusted = [self.devices[name].ip, *(self._end(friend).ip for friend in trusts)]
+        if self._authority is not None:
+            options.setdefault("tls", _server_tls(self._authority, name))
+        host = MailHost(
+            name,
+            ip=ip,
+            clock=self.clock,
+            domains=own,
+            rng=random.Random(f"{self.seed}/{name}"),
+            trusted_ips=trusted,
+            reverse=self._names.get,
+            resolver=self.dns,
+            **options,
+        )
+        for user, password in (users or {}).items():
+            host.add_user(user, password)
+        self._register(name, ip, own if mx_for is None else mx_for)
+        self.hosts[name] = host
+        for service in host.services(services):
+            self.network.listen(service)
+        return host
+
+    def link(self, a: str, b: str, *, latency_s: float = 0.0, bandwidth: float | None = None) -> None:
+        """Lay a line between two hosts or devices. Args: bandwidth: octets per second, None for no limit.
+
+        Raises: KeyError for an unknown name.
+        """
+        known = {*self._names.values()}
+        for name in (a, b):
+            if name not in known:
+                raise KeyError(f"there is no host {name} in this world, only {', '.join(sorted(known))}")
+        self.network.link(a, b, Link(latency_s, bandwidth))
+
+    def stop(self, name: str) -> None:
+        """Take a host off the network; its letters stay in its queue and mailboxes."""
+        self.network.close(self[name].name)
+
+    def start(self, name: str, services: Iterable[str] = SERVICES) -> None:
+        """Put a stopped host back on the network."""
+        for service in self[name].services(services):
+            self.network.listen(service)
+
+    def __getitem__(self, name: str) -> MailHost:
+        if name not in self.hosts:
+            raise KeyError(f"there is no mail host {name} in this world, only {', '.join(self.hosts)}")
+        return self.hosts[name]
+
+    # Clients
+
+    def connect(self, name: str, service: str, client: str | None = None) -> Stream:
+        """Open a connection to a host's service from a device or host; by default from the device of its users."""
+        self[name]
+        return self.network.connect(self._end(client) if client else self.devices[name], name, service)
+
+    def smtp(self, name: str, *, client: str | None = None, service: str = "smtp") -> SmtpClient:
+        """Return a connected SMTP client that has read the greeting."""
+        stream = self.connect(name, service, client)
+        return SmtpClient(stream, transcript=stream.transcript)
+
+    def pop3(self, name: str, *, client: str | None = None, service: str = "pop3") -> Pop3Client:
+        """Return a connected POP3 client that has read the greeting."""
+        stream = self.connect(name, service, client)
+        return Pop3Client(stream, transcript=stream.transcript)
+
+    def imap(self, name: str, *, client: str | None = None, service: str = "imap") -> ImapClient:
+        """Return a connected IMAP client that has read the greeting."""
+        stream = self.connect(name, service, client)
+        return ImapClient(stream, transcript=stream.transcript)
+
+    def address(self, name: str, service: str) -> tuple[str, int]:
+        """Return (ip, port) of a service for anybody else's client, such as curl or Thunderbird."""
+        return self.network.address(self[name].name, service)
+
+    # Letters
+
+    def compose(
+        self, from_: str, to: str | Iterable[str], subject: str = "", text: str = "", **options: Any
+    ) -> EmailMessage:
+        """Compose a letter with the world's date and a seeded Message-ID; see `emaillab.message.compose.compose`."""
+        from emaillab.message.compose import compose
+
+        domain = from_.rpartition("@")[2].strip("> ") or "example"
+        options.setdefault("date", self.clock.now())
+        options.setdefault("message_id", f"<{self._rng.getrandbits(40):010x}@{domain}>")
+        return compose(from_, to, subject, text, **options)
+
+    def submit(self, letter: EmailMessage, via: str | None = None) -> SendResult:
+        """Send a letter as its author's user agent does, through the author's mail host. Returns: what became of it.
+
+        Raises: ValueError when the author's host is not in this world.
+        """
+        from emaillab.message.compose import envelope, to_bytes
+
+        reverse_path, forward_paths = envelope(letter)
+        name = via or self._host_of(reverse_path)
+        with self.smtp(name) as client:
+            client.ehlo(self.devices[name].name)
+            return client.send(reverse_path, forward_paths, to_bytes(letter))
+
+    def journey(self, message_id: str) -> Journey:
+        """Return one letter's stops and sessions. Raises: KeyError when no host has seen it."""
+        wanted = message_id.strip()
+        stops = [note for host in self.hosts.values() for note in host.custody if note.message_id == wanted]
+        if not stops:
+            raise KeyError(f"no host has seen a letter with Message-ID {wanted}")
+        key = wanted.encode()
+        sessions = [t for t in self.transcripts if key in t.sent_by("C") or key in t.sent_by("S")]
+        return Journey(wanted, tuple(sorted(stops, key=lambda stop: stop.at_s)), tuple(sessions))
+
+    @property
+    def transcripts(self) -> list[Transcript]:
+        """The records of all sessions, in the order in which they were opened."""
+        return self.network.transcripts
+
+    # Time
+
+    def settle(self) -> None:
+        """Let the hosts hand on all fresh letters, and those whose retry is due; time passes only as they travel."""
+        while self._run_next(until_s=self.clock.seconds):
+            pass
+
+    def advance(self, *, seconds: float = 0, minutes: float = 0, hours: float = 0, days: float = 0) -> None:
+        """Let time pass; every attempt that falls due meanwhile is made, at its moment."""
+        until_s = self.clock.seconds + seconds + 60 * (minutes + 60 * (hours + 24 * days))
+        while self._run_next(until_s, fresh_too_late=False):
+            pass
+        self.clock.move_to(until_s)
+
+    def _run_next(self, until_s: float, *, fresh_too_late: bool = True) -> bool:
+        """Make the next attempt that is due by a moment (fresh letters at any moment); False when there is none."""
+        moments = []
+        for number, host in enumerate(self.hosts.values()):
+            due_s, fresh_s = host.due_s(), host.due_s(fresh=True)
+            if due_s is not None and due_s <= until_s:
+                moments.append((due_s, number, host))
+            elif fresh_too_late and fresh_s is not None:
+                moments.append((fresh_s, number, host))
+        if not moments:
+            return False
+        due_s, _, host = min(moments)
+        self.clock.move_to(due_s)
+        host.run_queue(lambda exchange, cause: self._dial(host, exchange, cause))
+        return True
+
+    def _dial(self, host: MailHost, exchange: str, cause: str | None) -> Stream:
+        self.network.cause = cause
+        try:
+            return self.network.connect(host.end, exchange, "smtp")
+        finally:
+            self.network.cause = None
+
+    # Ending
+
+    def close(self) -> None:
+        """Close all ports and forget nothing: transcripts, mailboxes and queues can still be looked at."""
+        self._finalizer()
+
+    def __enter__(self) -> Internet:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        kind = type(self.network).__name__.removesuffix("Network").lower()
+        return f"<Internet of {len(self.hosts)} mail hosts on a {kind} network: {', '.join(self.hosts)}>"
+
+    # Names
+
+    def _name(self, name: str, ip: str | None) -> str:
+        """Give a name an address for documentation."""
+        number = len(self._names)
+        ip = ip or f"{NETS[number // 2 % 3]}.{(25 if number % 2 == 0 else 125) + number // 6}"
+        self._names[ip] = name
+        return ip
+
+    def _register(self, name: str, ip: str, mx_for: Iterable[str]) -> None:
+        """Write a host into the DNS."""
+        self._zone_of(name).add(A(name, ip))
+        for domain in mx_for:
+            self._zone_of(domain).add(MX(domain, 10, name))
+
+    def _zone_of(self, name: str) -> Zone:
+        """Return the zone that a name is in; a new domain gets one."""
+        for zone in self.dns.zones:
+            if zone.covers(name):
+                return zone
+        self.dns.zones.append(Zone(name))
+        return self.dns.zones[-1]
+
+    def _end(self, name: str) -> End:
+        for ip, known in self._names.items():
+            if known == name:
+                return End(name, ip)
+        raise KeyError(f"there is no host or device {name} in this world, only {', '.join(self._names.values())}")
+
+    def _host_of(self, address: str) -> str:
+        domain = address.rpartition("@")[2].lower()
+        for name, host in self.hosts.items():
+            if domain in host.policy.domains:
+                return name
+        raise ValueError(f"no host in this world holds the mailboxes of {domain or 'nobody'}")
+
+
+def _network(kind: NetworkKind | None, clock: Clock) -> Network:
+    kind = kind or os.environ.get("EMAILLAB_NETWORK") or ("memory" if sys.platform == "emscripten" else "tcp")  # type: ignore[assignment]
+    if kind == "memory":
+        return MemoryNetwork(clock)
+    if kind == "tcp":
+        from emaillab.net.tcp import TcpNetwork
+
+        return TcpNetwork(clock)
+    raise ValueError(f'a network is "tcp" or "memory", not {kind!r}')
+
+
+def _clock(clock: Clock | str) -> Clock:
+    if isinstance(clock, str):
+        if clock not in ("virtual", "wall"):
+            raise ValueError(f'a clock is "virtual", "wall" or a Clock, not {clock!r}')
+        return VirtualClock() if clock == "virtual" else WallClock()
+    return clock
+
+
+def _authority() -> Authority:
+    from emaillab.net.tls import Authority
+
+    return Authority()
+
+
+def _server_tls(authority: Authority, name: str) -> Callable[[], TlsEnd]:
+    """Return what makes a host's ends of TLS; the certificate is made when it is first needed."""
+    from emaillab.net.tls import TlsEnd
+
+    return lambda: TlsEnd(authority.server_context(name), server_side=True)
+
+
+def _client_tls(authority: Authority) -> Callable[[str], TlsEnd]:
+    """Return what makes a client's ends of TLS, which trust the course's authority alone."""
+    from emaillab.net.tls import TlsEnd
+
+    return lambda server: TlsEnd(authority.client_context(), server_name=server)
