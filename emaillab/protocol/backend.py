@@ -100,12 +100,8 @@ class Mailbox(Protocol):
     def uid_next(self) -> int:
         """The UID the next message will get."""
 
-    @property
-    def version(self) -> int:
-        """A number that grows with every change of messages or flags, by whichever session; cheap to ask for."""
-
     def entries(self) -> Sequence[Entry]:
-        """Return all messages by ascending UID, as they are now."""
+        """Return all messages by ascending UID, as they are now; the same object means that nothing has changed."""
 
     def raw(self, uid: int) -> bytes:
         """Return a message's octets. Raises: KeyError when it is gone."""

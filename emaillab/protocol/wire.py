@@ -23,6 +23,9 @@ END_OF_CONTENT = b"\r\n.\r\n"
 _LITERAL = re.compile(rb"\{(\d{1,10})(\+?)\}\Z")  # literal = "{" number ["+"] "}" CRLF *CHAR8   RFC 9051 §9, 7888 §3
 
 
+_HEAD = 80  # octets kept of a line that is thrown away
+
+
 class FramingError(Exception):
     """Octets that cannot be a unit; the sentence says what was wrong and where, `unit` is what could be kept of it."""
 
@@ -86,16 +89,19 @@ class LineFramer:
     Source: RFC 5321 §2.3.8, §4.5.3.1.4; RFC 2449 §4.
     """
 
-    __slots__ = ("invites", "limit", "_swallowed")
+    __slots__ = ("invites", "limit", "_head", "_swallowed")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.invites = False
         self._swallowed = 0
+        self._head = b""  # how the line began that is being swallowed: an IMAP reply needs its tag
 
     def take(self, buffer: Buffer) -> bytes | None:
         """Consume one line and return it without CRLF."""
         data, start = buffer.data, buffer.at
+        if start == len(data):
+            return None
         end = data.find(CRLF, start)
         if end < 0:
             self._swallow(buffer)
@@ -104,12 +110,13 @@ class LineFramer:
         length = self._swallowed + end + 2 - start
         self._swallowed = 0
         if length > self.limit:
-            raise LineTooLong(f"line of {length} octets, at most {self.limit} are allowed")
+            head, self._head = (self._head + data[start:end])[:_HEAD], b""
+            raise LineTooLong(f"line of {length} octets, at most {self.limit} are allowed", head)
         line = data[start:end]
         if b"\n" in line or b"\r" in line:
             at = min(i for i in (line.find(b"\n"), line.find(b"\r")) if i >= 0)
             what = "LF" if line[at] == 10 else "CR"
-            raise FramingError(f"bare {what} at octet {at} of the line, lines end with CRLF")
+            raise FramingError(f"bare {what} at octet {at} of the line, lines end with CRLF", line)
         return line
 
     def _swallow(self, buffer: Buffer) -> None:
@@ -118,7 +125,7 @@ class LineFramer:
         if self._swallowed or waiting > self.limit:
             keep = 1 if buffer.data.endswith(b"\r") else 0
             self._swallowed += waiting - keep
-            buffer.take(waiting - keep)
+            self._head = (self._head + buffer.take(waiting - keep)[:_HEAD])[:_HEAD]
 
     def missing(self, buffer: Buffer) -> str:
         """Say that CRLF is missing, or that nothing has come."""
@@ -197,17 +204,18 @@ class ContentTooBig(FramingError):
 class LiteralFramer:
     """An IMAP command: its line and all its literals, as one unit of raw octets.
 
-    Args: line_limit: octets of each line; literal_limit: octets of one literal.
+    Args: line_limit: octets of each line; literal_limit: octets of all literals of a command.
     Source: RFC 9051 §4.3, §2.2.1; RFC 7888.
     """
 
-    __slots__ = ("invites", "line_limit", "literal_limit", "_lines", "_need", "_parts", "_skip")
+    __slots__ = ("invites", "line_limit", "literal_limit", "_lines", "_need", "_parts", "_size", "_skip")
 
     def __init__(self, line_limit: int, literal_limit: int) -> None:
         self.line_limit, self.literal_limit = line_limit, literal_limit
         self.invites = False
         self._lines = LineFramer(line_limit)
         self._parts: list[bytes] = []
+        self._size = 0  # octets of the command so far, with the literal that is due
         self._need = 0  # octets of the literal that have not come yet
         self._skip = ""  # why the unit will be refused once its octets have been read
 
@@ -217,43 +225,53 @@ class LiteralFramer:
             if self._need:
                 chunk = buffer.take(self._need)
                 self._need -= len(chunk)
-                if not self._skip:
-                    self._parts.append(chunk)
+                self._keep(chunk)
                 if self._need:
                     return None
-            line = self._lines.take(buffer)
+            line = self._next_line(buffer)
             if line is None:
                 return None
+            self._size += len(line)
+            self._keep(line)
             literal = _LITERAL.search(line)
-            self._parts.append(line)
             if not literal:
                 return self._finish()
             self._begin(int(literal[1]), synchronising=not literal[2])
             if self.invites:
                 return None
 
+    def _next_line(self, buffer: Buffer) -> bytes | None:
+        try:
+            return self._lines.take(buffer)
+        except FramingError as error:
+            error.unit = self._parts[0] if self._parts else error.unit
+            self._reset()
+            raise
+
+    def _keep(self, octets: bytes) -> None:
+        if not self._skip:
+            self._parts.append(octets)
+
     def _begin(self, size: int, synchronising: bool) -> None:
-        """Prepare for a literal's octets; refuse one that is too big at once if it can still be stopped."""
-        if size > self.literal_limit:
-            reason = f"literal of {size} octets, at most {self.literal_limit} are allowed"
-            if synchronising:
-                unit = b"".join(self._parts)
-                self._reset()
-                raise LiteralTooBig(reason, unit)
-            self._skip = reason
-        self._parts.append(CRLF)
+        """Prepare for a literal's octets; refuse what is too big at once if it can still be stopped."""
+        self._size += size
+        if size > self.literal_limit or self._size > self.literal_limit + self.line_limit:
+            self._skip = self._skip or f"literal of {size} octets, at most {self.literal_limit} are allowed"
+        if self._skip and synchronising:
+            self._finish()
+        self._keep(CRLF)
         self._need = size
         self.invites = synchronising
 
     def _finish(self) -> bytes:
-        unit, reason = b"".join(self._parts), self._skip
+        parts, reason = self._parts, self._skip
         self._reset()
         if reason:
-            raise LiteralTooBig(reason, unit)
-        return unit
+            raise LiteralTooBig(reason, parts[0])
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _reset(self) -> None:
-        self._parts, self._need, self._skip, self.invites = [], 0, "", False
+        self._parts, self._size, self._need, self._skip, self.invites = [], 0, 0, "", False
 
     def missing(self, buffer: Buffer) -> str:
         """Say which octets of a line or literal are missing."""

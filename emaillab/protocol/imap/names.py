@@ -1,0 +1,95 @@
+"""How does a mailbox name travel, and which names does a LIST pattern mean?
+
+IMAP4rev1 writes names in a UTF-7 of its own: "&" begins a base64 run of UTF-16, "-" ends it.
+
+>>> encode_name("草稿/R&D"), decode_name(b"&g0l6Pw-/R&-D")
+(b'&g0l6Pw-/R&-D', '草稿/R&D')
+>>> [name for name in ("INBOX", "a", "a/b") if matches(name, "%")]
+['INBOX', 'a']
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode, b64encode
+from collections.abc import Iterator, Sequence
+
+DELIMITER = "/"
+
+_PLAIN_RUN = re.compile("[\x20-\x7e]+|[^\x20-\x7e]+")
+_SHIFTED = re.compile(rb"&([A-Za-z0-9+,]*)-")
+
+
+def encode_name(name: str) -> bytes:
+    """Write a mailbox name in modified UTF-7. Source: RFC 3501 §5.1.3."""
+    out = []
+    for run in _PLAIN_RUN.findall(name):
+        if " " <= run[0] <= "~":
+            out.append(run.replace("&", "&-").encode("ascii"))
+        else:
+            base64 = b64encode(run.encode("utf-16-be", "surrogatepass")).rstrip(b"=").replace(b"/", b",")
+            out.append(b"&" + base64 + b"-")
+    return b"".join(out)
+
+
+def decode_name(octets: bytes) -> str:
+    """Read a mailbox name in modified UTF-7; what is none, such as UTF-8 itself, is read as UTF-8.
+
+    Source: RFC 3501 §5.1.3.
+    """
+    try:
+        text = _SHIFTED.sub(_run, octets).decode("utf-8", "replace")
+        return text if encode_name(text) == octets else octets.decode("utf-8", "replace")
+    except ValueError:
+        return octets.decode("utf-8", "replace")
+
+
+def _run(found: re.Match[bytes]) -> bytes:
+    if not found[1]:
+        return b"&"
+    base64 = found[1].replace(b",", b"/")
+    return b64decode(base64 + b"=" * (-len(base64) % 4), validate=True).decode("utf-16-be").encode()
+
+
+def matches(name: str, pattern: str) -> bool:
+    """Tell whether a LIST pattern means a name: `*` stands for anything, `%` for anything but the delimiter.
+
+    Source: RFC 9051 §6.3.9.
+    """
+    ends = {0}  # how much of the name the pattern so far can stand for: no pattern takes exponential time
+    for sign in pattern:
+        if sign in "*%":
+            ends = {end for start in ends for end in range(start, _reach(name, start, sign) + 1)}
+        else:
+            ends = {end + 1 for end in ends if name[end : end + 1] == sign}
+        if not ends:
+            return False
+    return len(name) in ends
+
+
+def _reach(name: str, start: int, wildcard: str) -> int:
+    """Return how far a wildcard can go from `start`."""
+    stop = name.find(DELIMITER, start) if wildcard == "%" else -1
+    return len(name) if stop < 0 else stop
+
+
+def listed(names: Sequence[str], pattern: str) -> Iterator[tuple[str, str]]:
+    """Yield attributes and name of every mailbox, and of every missing parent, that a pattern matches.
+
+    Source: RFC 9051 §6.3.9, RFC 3348.
+    """
+    if re.match(r"inbox(?![^/%*])", pattern, re.IGNORECASE):
+        pattern = "INBOX" + pattern[5:]
+    known = set(names)
+    parents = {parent for name in names for parent in _parents(name)}
+    for name in [*names, *sorted(parents - known)]:
+        if matches(name, pattern):
+            children = "\\HasChildren" if name in parents else "\\HasNoChildren"
+            yield (children if name in known else f"\\Noselect {children}"), name
+
+
+def _parents(name: str) -> Iterator[str]:
+    at = name.find(DELIMITER)
+    while at > 0:
+        yield name[:at]
+        at = name.find(DELIMITER, at + 1)
