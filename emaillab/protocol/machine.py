@@ -46,6 +46,8 @@ class Outcome(Enum):
     NO = "NO"  # understood, but not done:   SMTP 4yz and 5yz, POP3 -ERR, IMAP NO
     BAD = "BAD"  # not understood, or not now: SMTP 500-504,   POP3 -ERR, IMAP BAD
 
+    __hash__ = object.__hash__  # each is one object; Enum's own hash is a slow one, and every reply asks for it
+
 
 class Signal(Enum):
     """What a machine asks of its driver between two chunks of output."""
@@ -54,6 +56,10 @@ class Signal(Enum):
     COMMIT = "commit"  # make durable all that was stored, before the next chunk goes out
     START_TLS = "start TLS"  # negotiate TLS, then call `tls_started`
     CLOSE = "close"  # nothing more will come: close the connection
+
+
+# Looking a member up on its Enum costs as much as a function call, and the loop below does it for every unit.
+_BAD, _COMMIT, _START_TLS, _CLOSE = Outcome.BAD, Signal.COMMIT, Signal.START_TLS, Signal.CLOSE
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +115,14 @@ class Step:
     produced: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    """One cell of a table: the method that does the verb, and where each outcome leads."""
+
+    method: Callable[..., Any]
+    moves: dict[Outcome, State]
+
+
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
@@ -130,7 +144,7 @@ class Machine:
     """
 
     START: ClassVar[State]
-    TRANSITIONS: ClassVar[Table]
+    TRANSITIONS: ClassVar[Table] = {}
     MODES: ClassVar[Mapping[State, str]] = {}
     """States in which a whole unit goes to one pseudo-verb, such as "(content)": the reader is swapped."""
     PHASES: ClassVar[Mapping[str, str]] = {}
@@ -139,14 +153,14 @@ class Machine:
     """So many BAD outcomes in a row end the session with `exhausted`; 0 is no limit."""
 
     VERBS: ClassVar[dict[str, Verb]] = {}
-    _MOVES: ClassVar[dict[State, dict[str, dict[Outcome, State]]]] = {}
+    _ROWS: ClassVar[dict[State, dict[str, _Cell]]] = {}
+    """The table as the loop obeys it: state → verb → what to do and where it leads."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         found = [getattr(getattr(cls, name), "__verb__", None) for name in dir(cls)]
         cls.VERBS = {known.name: known for known in found if known}
-        if "TRANSITIONS" in vars(cls):
-            cls._MOVES = {state: _moves(row, state) for state, row in cls.TRANSITIONS.items()}
+        cls._ROWS = {state: _cells(cls, row) for state, row in cls.TRANSITIONS.items()}
 
     def __init__(self) -> None:
         self.state: State = self.START
@@ -178,7 +192,7 @@ class Machine:
                     return head
                 if isinstance(head, Signal):
                     self._out.popleft()
-                    self._waits_for_driver = head is Signal.START_TLS
+                    self._waits_for_driver = head is _START_TLS
                     return head
                 chunk = self._next_chunk(head)
                 if chunk is not None:
@@ -196,7 +210,7 @@ class Machine:
         except Exception as error:
             self.errors.append(error)
             self.state = CLOSED
-            self._out = deque((body, Signal.CLOSE))
+            self._out = deque((body, _CLOSE))
             chunk = None
         if chunk is None:
             self._out.popleft()
@@ -217,7 +231,7 @@ class Machine:
             self._out.clear()
             self._say(self.not_kept(self._promise, reason))
             if self.state == CLOSED:
-                self._out.append(Signal.CLOSE)
+                self._out.append(_CLOSE)
 
     def tls_started(self) -> None:
         """Go on after the TLS handshake: buffered plaintext is thrown away, the session starts anew (RFC 3207 §4.2)."""
@@ -276,7 +290,7 @@ class Machine:
 
     def exhausted(self) -> Any:
         """Return the reply that ends a session of nothing but bad commands."""
-        return Reply(Outcome.BAD, "too many bad commands", then=Signal.CLOSE)
+        return Reply(Outcome.BAD, "too many bad commands", then=_CLOSE)
 
     def wants_literal(self) -> Any:
         """Return the reply that invites the literal a framer waits for (IMAP)."""
@@ -293,55 +307,60 @@ class Machine:
 
     def _step(self) -> bool:
         """Serve one unit; False when no whole unit is there."""
-        before = self.state
-        mode = self.MODES.get(before)
-        name = mode or ""
+        name, cell, before = "", None, self.state
         try:
             unit = self.framer.take(self.buffer)
             if unit is None:
-                if self.framer.invites:
-                    self.framer.invites = False
-                    self._say(self.wants_literal())
-                    return True
-                return False
+                return self.framer.invites and self._invite()
+            mode = self.MODES.get(before)
             name, args = (mode, unit) if mode else self.split(unit)
-            reply = self._call(name, args)
+            cell = self._ROWS[before].get(name)
+            reply = cell.method(self, args) if cell else self._refuse(name)
         except Refusal as refusal:
             reply = refusal.reply
         except FramingError as error:
+            name = self.MODES.get(before, "")
+            cell = self._ROWS[before].get(name)
             reply = self.misframed(error)
         except Exception as error:  # a defect of ours must cost one command, never the server
             self.errors.append(error)
             reply = self.broken(error)
-        if reply.outcome is Outcome.BAD:
-            self._bad_commands += 1
-            if self._bad_commands == self.MAX_BAD_COMMANDS:
-                reply = self.exhausted()
-        else:
+        if reply.outcome is _BAD:
+            reply = self._count_bad(reply)
+        elif self._bad_commands:
             self._bad_commands = 0
-        after = self._MOVES[before].get(name, {}).get(reply.outcome, before)
-        if reply.then is Signal.CLOSE:
+        outcome = reply.outcome
+        after = cell.moves.get(outcome, before) if cell else before
+        if reply.then is _CLOSE:
             after = CLOSED  # a server may part at any time, whatever was asked
         if self.watch:
             phase, consumed = self.phase_of(name, before), self._fed - len(self.buffer)
-            self.watch(Step(name, reply.outcome, before, after, phase, consumed, self._produced))
+            self.watch(Step(name, outcome, before, after, phase, consumed, self._produced))
         self._say(reply)
         if after != before:
             self.state = after
             self.framer = self.framer_for(after)
-            if after == CLOSED and reply.then is not Signal.CLOSE:
-                self._out.append(Signal.CLOSE)
+            if after == CLOSED and reply.then is not _CLOSE:
+                self._out.append(_CLOSE)
         return True
 
-    def _call(self, name: str, args: bytes) -> Any:
-        if name in self._MOVES[self.state]:
-            return getattr(self, self.VERBS[name].method)(args)
+    def _invite(self) -> bool:
+        """Ask for the rest of a unit; the peer waits for that."""
+        self.framer.invites = False
+        self._say(self.wants_literal())
+        return True
+
+    def _refuse(self, name: str) -> Any:
         return self.misplaced(name) if name in self.VERBS else self.unknown(name)
+
+    def _count_bad(self, reply: Any) -> Any:
+        self._bad_commands += 1
+        return self.exhausted() if self._bad_commands == self.MAX_BAD_COMMANDS else reply
 
     def _say(self, reply: Any) -> None:
         if reply.durable:
             self._promise = reply
-            self._out.append(Signal.COMMIT)
+            self._out.append(_COMMIT)
         self._out.append(self.render(reply))
         if reply.body is not None:
             self._out += (Signal.FLUSH, reply.body)
@@ -349,13 +368,17 @@ class Machine:
             self._out.append(reply.then)
 
 
-def _moves(row: Mapping[str | tuple[str, Outcome], State], state: State) -> dict[str, dict[Outcome, State]]:
-    """Spell a table's row out: verb → outcome → next state."""
-    moves: dict[str, dict[Outcome, State]] = {}
+def _cells(machine: type[Machine], row: Mapping[str | tuple[str, Outcome], State]) -> dict[str, _Cell]:
+    """Spell a table's row out. Raises: TypeError when no method does a verb of the table."""
+    cells: dict[str, _Cell] = {}
     for key, after in row.items():
         name, outcomes = (key, (Outcome.OK, Outcome.MORE)) if isinstance(key, str) else (key[0], (key[1],))
+        if name not in machine.VERBS:
+            raise TypeError(f"{machine.__name__}'s table has {name}, but no method does it")
+        cell = cells.setdefault(name, _Cell(getattr(machine, machine.VERBS[name].method), {}))
         for outcome in outcomes:
-            moves.setdefault(name, {}).setdefault(outcome, after)
-            if not isinstance(key, str):
-                moves[name][outcome] = after
-    return moves
+            if isinstance(key, str):
+                cell.moves.setdefault(outcome, after)
+            else:
+                cell.moves[outcome] = after
+    return cells

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from emaillab.protocol.machine import Outcome, Refusal, Signal
@@ -39,18 +39,17 @@ class Reply:
     durable: bool = field(default=False, compare=False, repr=False)
     then: Signal | None = field(default=None, compare=False, repr=False)
     raw: bytes = field(default=b"", compare=False, repr=False)
+    outcome: Outcome = field(init=False, compare=False, repr=False)  # the code in the vocabulary of all protocols
 
     body: ClassVar[None] = None  # an SMTP server never sends more than its replies
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "outcome", Outcome.BAD if self.code in _BAD else _OUTCOMES[self.code // 100])
 
     @property
     def lines(self) -> tuple[str, ...]:
         """The text, line by line."""
         return tuple(self.text.split("\n"))
-
-    @property
-    def outcome(self) -> Outcome:
-        """The code in the vocabulary of all protocols."""
-        return _OUTCOMES[self.code // 100] if self.code not in _BAD else Outcome.BAD
 
     @property
     def ok(self) -> bool:
@@ -76,6 +75,10 @@ class Reply:
         *first, last = self.lines
         mark = f"{self.enhanced} " if self.enhanced else ""
         return "".join([*(f"{self.code}-{mark}{line}\r\n" for line in first), f"{self.code} {mark}{last}\r\n"]).encode()
+
+    def rendered(self) -> Reply:
+        """Return the same reply with its octets made ready, for one that is sent often."""
+        return replace(self, raw=bytes(self))
 
     def __str__(self) -> str:
         return bytes(self).decode("utf-8", "replace").replace("\r\n", "\n").rstrip("\n")
@@ -142,8 +145,8 @@ _ROUTE = rb"(?:@" + _DOMAIN + rb"(?:,@" + _DOMAIN + rb")*:)?"
 # mail = "MAIL FROM:" Reverse-path [SP Mail-parameters]
 # rcpt = "RCPT TO:" ( "<Postmaster@" Domain ">" / "<Postmaster>" / Forward-path ) [SP Rcpt-parameters]
 # QUIRK: textbooks and many programs put a space after the colon.
-_FROM = re.compile(rb"FROM: *<(?:" + _ROUTE + rb"(" + _MAILBOX + rb"))?>(?: +(.*))?", re.IGNORECASE)
-_TO = re.compile(rb"TO: *<(?:" + _ROUTE + rb"(" + _MAILBOX + rb")|(postmaster))>(?: +(.*))?", re.IGNORECASE)
+_FROM = re.compile(rb"(?i:FROM): *<(?:" + _ROUTE + rb"(" + _MAILBOX + rb"))?>(?: +(.*))?")
+_TO = re.compile(rb"(?i:TO): *<(?:" + _ROUTE + rb"(" + _MAILBOX + rb")|((?i:postmaster)))>(?: +(.*))?")
 
 # esmtp-param = esmtp-keyword ["=" esmtp-value]; esmtp-keyword = (ALPHA / DIGIT) *(ALPHA / DIGIT / "-")
 # esmtp-value = 1*(%d33-60 / %d62-126)

@@ -310,6 +310,10 @@ class SmtpServer(Machine):
                 raise Refusal(Reply(500, "5.5.2", f"line of {len(unit) + 2} octets, at most {limit} are allowed"))
         return name, args
 
+    def render(self, reply: Reply) -> bytes:
+        """Return the octets of a reply; those of the frequent ones are ready."""
+        return reply.raw or bytes(reply)
+
     def unknown(self, name: str) -> Reply:
         """Say that a verb is not one, or not ours."""
         if name in self.ABSENT:
@@ -356,10 +360,10 @@ class SmtpServer(Machine):
         self.envelope = Envelope("")
 
 
-OK = Reply(250, "2.0.0", "ok")
-SENDER_OK = Reply(250, "2.1.0", "sender ok")
-RECIPIENT_OK = Reply(250, "2.1.5", "recipient ok")
-SEND_CONTENT = Reply(354, "", "send the content, end it with a dot on a line of its own")
+OK = Reply(250, "2.0.0", "ok").rendered()
+SENDER_OK = Reply(250, "2.1.0", "sender ok").rendered()
+RECIPIENT_OK = Reply(250, "2.1.5", "recipient ok").rendered()
+SEND_CONTENT = Reply(354, "", "send the content, end it with a dot on a line of its own").rendered()
 
 
 def _none(args: bytes, name: str) -> None:
