@@ -78,6 +78,8 @@ def _declared(part: Part) -> Iterator[Defect]:
     type_at = field.span[0] if field else at
     if field and part.declared_type != content.value.lower():
         yield Defect("content-type-unreadable", type_at, "2045 §5.2", f"read as {part.declared_type}")
+    if part.declared_type.startswith("multipart/"):
+        yield from _boundary(part, type_at)
     yield from _encoding(part)
     charset = content.params.get("charset")
     if charset and part.declared_type.startswith("text/") and python_codec(charset.strip()) is None:
@@ -151,10 +153,23 @@ def _unencoded(part: Part, body: bytes, start: int) -> Iterator[Defect]:
             yield Defect("bare-cr", start + bare.start(), "5322 §2.3", "kept; it ends no line")
 
 
-def boundary_problem(boundary: str) -> tuple[str, str] | None:
-    """Tell what is wrong with a boundary, and what is done about it; None when it is good. Source: RFC 2046 §5.1.1."""
+def _boundary(part: Part, at: int) -> Iterator[Defect]:
+    """Check a multipart's boundary, by itself and beside those of the parts around it. Source: RFC 2046 §5.1."""
+    boundary = part.params.get("boundary", "")
+    if not boundary.strip(" "):
+        yield Defect("boundary-missing", at, "2046 §5.1.1", "its content is not taken apart")
+        return
     if len(boundary) > 70:
-        return "boundary-over-70", "used as it is"
+        yield Defect("boundary-over-70", at, "2046 §5.1.1", "used as it is")
     if boundary.endswith(" "):
-        return "boundary-ends-in-space", "the space is ignored"
-    return None if _BOUNDARY.match(boundary) else ("boundary-characters", "used as it is")
+        yield Defect("boundary-ends-in-space", at, "2046 §5.1.1", "the space is ignored")
+    elif not _BOUNDARY.match(boundary):
+        yield Defect("boundary-characters", at, "2046 §5.1.1", "used as it is")
+    outer = part.parent
+    while outer is not None:
+        around = outer.params.get("boundary", "") if outer.preamble_span is not None else ""
+        if around and around == boundary:
+            yield Defect("boundary-equals-outer", at, "2046 §5.1", "each delimiter counts for the outer part")
+        elif around and (around.startswith(boundary) or boundary.startswith(around)):
+            yield Defect("boundary-prefix-of-another", at, "2046 §5.1.2", "only whole lines count as delimiters")
+        outer = outer.parent

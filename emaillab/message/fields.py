@@ -230,7 +230,7 @@ def parse_header(raw: bytes, start: int = 0, end: int | None = None) -> Header:
 
 def mbox_line_end(raw: bytes, start: int) -> int:
     """Find the end of the line that begins with "From " at `start`, as in mbox files; `start` if there is none."""
-    if raw[start : start + 5] != b"From " and raw[start : start + 6] != b">From ":
+    if not raw.startswith((b"From ", b">From "), start):
         return start
     line = _MBOX_LINE.match(raw, start)
     return line.end() if line else start

@@ -31,6 +31,12 @@ _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
 _VALUE = re.compile(rb"[^;\s(]*+(?:[ \t]*/[ \t]*[^;\s(]++)?+")
 # attribute-char: any ASCII character but SPACE, CTLs, "*", "'", "%" and tspecials     RFC 2231 §7
 _ATTRIBUTE_CHARS = frozenset(b"!#$&+-.^_`{|}~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+# Most fields need no more than this: token values and plain quoted strings, all ASCII, each name once.
+_SIMPLE = re.compile(
+    rb"[ \t\r\n]*([!#-'*+\-./0-9A-Z^_`a-z{|}~]++)[ \t]*"
+    rb"((?:;[ \t\r\n]*[A-Za-z-]++=(?:\"[ !#-\[\]-~]*+\"|[!#-&+\-.0-9A-Z^_`a-z{|}~]++)[ \t]*)*+);?[ \t\r\n]*"
+)
+_SIMPLE_PARAMETER = re.compile(r'([A-Za-z-]+)=(?:"([^"]*)"|([^;\s"]+))')
 
 
 class Parameters(NamedTuple):
@@ -58,6 +64,12 @@ def parse_parameters(body: bytes, at: int = 0) -> Parameters:
 
     Source: RFC 2045 §5.1, RFC 2183 §2, RFC 2231 §3, §4.
     """
+    simple = _SIMPLE.fullmatch(body)
+    if simple:
+        found = _SIMPLE_PARAMETER.findall(simple[2].decode("ascii"))
+        params = {name.lower(): quoted or bare for name, quoted, bare in found}
+        if len(params) == len(found):
+            return Parameters(simple[1].decode("ascii"), params, ())
     defects: list[Defect] = []
     start = _skip(body, 0)
     head = _VALUE.match(body, start)

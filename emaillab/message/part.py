@@ -178,7 +178,10 @@ class Part:
     @property
     def encoding(self) -> str:
         """Give the Content-Transfer-Encoding in lower case, "7bit" when there is none. Source: RFC 2045 §6.1."""
-        value = strip_comments(TRANSFER_ENCODING.value(self.raw, *self.header_span)[0])
+        value, _ = TRANSFER_ENCODING.value(self.raw, self._header_start, self._body_start)
+        if not value:
+            return "7bit"
+        value = strip_comments(value)
         words = value.decode("latin-1").lower().replace(";", " ").split()
         return words[0] if words else "7bit"
 
