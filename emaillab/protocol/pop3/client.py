@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
 from typing import Any
@@ -190,7 +191,8 @@ class Pop3Client:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """Quit, or after an exception just close, so that nothing is removed."""
         if self._open and kind is None:
-            self.quit()
+            with suppress(OSError, ProtocolError):  # the server has ended the session already
+                self.quit()
         self.close()
 
     # Steps
@@ -219,10 +221,10 @@ class Pop3Client:
 
     def _body(self) -> bytes:
         """Read a multi-line body up to its final dot, and remove the stuffed ones (RFC 1939 §3)."""
-        parts, fresh = [], True  # fresh: what comes next is the beginning of a line
-        while (part := self.stream.readline()) != b".\r\n" or not fresh:
-            parts.append(part[1:] if fresh and part.startswith(b".") else part)
-            fresh = part.endswith(CRLF)
+        parts, before = [], CRLF  # the two octets before what comes next: CRLF at the beginning of a line
+        while (part := self.stream.readline()) != b".\r\n" or before != CRLF:
+            parts.append(part[1:] if before == CRLF and part.startswith(b".") else part)
+            before = (before + part)[-2:]  # a long line comes in several parts
         return b"".join(parts)
 
     def _line(self) -> bytes:

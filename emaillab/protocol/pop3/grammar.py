@@ -25,7 +25,7 @@ PIECE = 48 * 1024 - 3  # octets of a message in one chunk: at most 64 KiB when e
 END = b".\r\n"
 
 # status-indicator = "+OK" / "-ERR"; continue-req = "+" SP [base64]   RFC 1939 §3, §9; RFC 5034 §4
-_REPLY = re.compile(rb"(\+OK|-ERR|\+)(?: (.*))?\r?\n?\Z", re.DOTALL)
+_REPLY = re.compile(rb"(\+OK|-ERR|\+)(?: (.*))?\Z", re.DOTALL)
 # resp-code = "[" resp-level *("/" resp-level) "]"   RFC 2449 §8
 _CODE = re.compile(r"\[([^\]\[ ]+)\]")
 # message-number = 1*DIGIT, octets = 1*DIGIT   RFC 1939 §5
@@ -200,7 +200,7 @@ def shown(octets: bytes) -> str:
 
 def parse_reply(line: bytes) -> Reply:
     """Return the first line of a response. Raises: ProtocolError."""
-    found = _REPLY.match(line)
+    found = _REPLY.match(line.removesuffix(b"\n").removesuffix(b"\r"))
     if not found:
         raise ProtocolError(f"a POP3 response begins with +OK, -ERR or +, but {shown(line)} came")
     return Reply(_OUTCOME[found[1]], (found[2] or b"").decode("utf-8", "surrogateescape"))

@@ -91,6 +91,7 @@ class Pop3Server(Machine):
             "(response)": TRANSACTION,
             ("(response)", MORE): SASL,
             ("(response)", NO): AUTHORIZATION,
+            ("(response)", BAD): AUTHORIZATION,
         },
         TRANSACTION: {
             "STAT": TRANSACTION,
@@ -115,6 +116,7 @@ class Pop3Server(Machine):
         TRANSACTION: "transaction",
         UPDATE: "update",
     }
+    MAX_BAD_COMMANDS = 20
 
     def __init__(self, backend: MailReader, session: Session) -> None:
         super().__init__()
@@ -200,7 +202,7 @@ class Pop3Server(Machine):
         if args.strip(b" "):
             return Reply(OK, str(drop.scan_listing(drop.check(parse_message_number(args)))))
         lines = (bytes(drop.scan_listing(number)) for number in drop.numbers())
-        return Reply(OK, f"{len(drop.numbers())} messages", body=stuffed_lines(lines))
+        return Reply(OK, _messages(len(drop.numbers())), body=stuffed_lines(lines))
 
     @verb("RETR msg", rfc="1939 §5")
     def retr(self, args: bytes) -> Reply:
@@ -236,7 +238,7 @@ class Pop3Server(Machine):
         """Unmark all messages."""
         _none(args)
         self._drop.unmark_all()
-        return Reply(OK, f"maildrop has {len(self._drop.numbers())} messages")
+        return Reply(OK, f"maildrop has {_messages(len(self._drop.numbers()))}")
 
     @verb("NOOP", rfc="1939 §5")
     def noop(self, args: bytes) -> Reply:
@@ -267,7 +269,7 @@ class Pop3Server(Machine):
             removed = self._drop.update()
         finally:
             self._unlock()
-        return Reply(OK, f"bye, {removed} messages removed" if removed else "bye", durable=removed > 0)
+        return Reply(OK, f"bye, {_messages(removed)} removed" if removed else "bye", durable=removed > 0)
 
     # What a driver calls
 
@@ -315,7 +317,7 @@ class Pop3Server(Machine):
             raise refuse("[AUTH] user name or password is wrong")
         self._open(account)
         self.session.user = account.name
-        return Reply(OK, f"maildrop has {len(self._drop.numbers())} messages")
+        return Reply(OK, f"maildrop has {_messages(len(self._drop.numbers()))}")
 
     def _open(self, account: Account) -> None:
         """Lock the account's INBOX and take the snapshot that this session works on."""
@@ -369,7 +371,11 @@ class Pop3Server(Machine):
     def misframed(self, error: FramingError) -> Reply:
         """Say what was wrong with a line; it ends a SASL exchange."""
         self._user = b""
-        return Reply(NO, str(error))
+        return Reply(BAD, str(error))
+
+    def exhausted(self) -> Reply:
+        """Part from a peer that does not speak POP3, such as a browser sent to the wrong port."""
+        return Reply(BAD, "too many bad commands, good-bye", then=Signal.CLOSE)
 
     def broken(self, error: Exception) -> Reply:
         """Say that the server itself failed."""
@@ -388,3 +394,7 @@ def _none(args: bytes) -> None:
     """Refuse an argument where none is expected."""
     if args.strip(b" "):
         raise refuse(f"no argument is expected, {shown(args)} came")
+
+
+def _messages(count: int) -> str:
+    return f"{count} message" if count == 1 else f"{count} messages"
