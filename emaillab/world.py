@@ -164,6 +164,7 @@ class Internet:
             trusted_ips=trusted,
             reverse=self._names.get,
             resolver=self.dns,
+            plain_login=True,
             **options,
         )
         for user, password in (users or {}).items():

@@ -77,6 +77,8 @@ class Database:
                 self._cursor.execute("BEGIN")
                 self.pending = True
             self._cursor.execute(sql, values)
+        except sqlite3.ProgrammingError as error:  # closed: nothing is pending that could be lost
+            raise StoreError(f"the mail store cannot be written: {error}") from error
         except sqlite3.Error as error:
             self._lose(error)
         return self._cursor.lastrowid or 0
@@ -108,11 +110,12 @@ class Database:
                 self.pending = False
 
     def rollback(self) -> None:
-        """Give up all pending changes."""
+        """Give up all pending changes, whoever made them."""
         with self.lock:
-            self._undo()
-            self.pending, self._lost = False, None
-            self._rolled_back()
+            if self.pending:
+                self._undo()
+                self.pending, self._lost = False, None
+                self._rolled_back()
 
     def close(self) -> None:
         """Close the file; pending changes are given up, as nobody was promised them."""

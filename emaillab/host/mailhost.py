@@ -82,7 +82,8 @@ class MailHost:
         handling_s: how long a letter is looked at before it is first handed on.
         routes: domain → host name that takes its mail, instead of the DNS; "*" is every other domain (a smart host).
         relays_for: domains of others whose mail it takes from anyone. trusted_ips: clients who may send anywhere.
-        tls: makes the server's end of TLS. log: whether to keep a Custody note of every letter.
+        tls: makes the server's end of TLS. plain_login: whether passwords may come in the clear from anywhere;
+            from the machine itself they may, unless `require_tls`. log: whether to keep a Custody note of every letter.
     """
 
     def __init__(
@@ -104,6 +105,7 @@ class MailHost:
         resolver: Resolver | None = None,
         tls: Callable[[], Any] | None = None,
         require_tls: bool = False,
+        plain_login: bool = False,
         log: bool = True,
     ) -> None:
         self.end = End(name, ip)
@@ -121,7 +123,7 @@ class MailHost:
         self._rng = rng or random.Random()
         self._resolver, self._tls = resolver or Resolver(), tls
         self._reverse = reverse
-        self._require_tls, self._log = require_tls, log
+        self._require_tls, self._plain_login, self._log = require_tls, plain_login, log
         self._causes: dict[str, str] = {}  # queue id → the session in which the letter came
         self.add_user(POSTMASTER, self.token())
 
@@ -205,7 +207,7 @@ class MailHost:
             now=lambda: self.now(connection.at_s),
             tls=connection.tls_version,
             offers_tls=connection.offers_tls,
-            loopback=loopback or transcript is not None,
+            loopback=loopback or self._plain_login,
             require_tls=self._require_tls,
             submission=service in ("submission", "smtps"),
             tokens=self.token,

@@ -46,11 +46,16 @@ class Policy:
     def check_recipient(self, session: Session, envelope: Envelope, forward_path: str) -> None:
         """Refuse an unknown user here, and anybody elsewhere unless the client may relay."""
         local, domain = split_address(forward_path)
-        if not domain or domain in self.domains:
+        if self.is_ours(forward_path):
             if local.lower() != POSTMASTER and not self.knows(local):
                 raise Refusal(Reply(550, "5.1.1", f"no user {local} here"))
         elif not (self.may_relay(session) or self.relays_for & {domain, "*"}):
             raise Refusal(Reply(550, "5.7.1", f"relaying denied: {domain} is not ours, and you have not logged in"))
+
+    def is_ours(self, forward_path: str) -> bool:
+        """Return whether an address is one of this host's; "postmaster" without a domain is."""
+        domain = split_address(forward_path)[1]
+        return not domain or domain in self.domains
 
     def may_relay(self, session: Session) -> bool:
         """Return whether a client may send to foreign domains."""
@@ -60,8 +65,8 @@ class Policy:
         """Split recipients into the names of our own users and the addresses of others."""
         ours, others = [], []
         for path in forward_paths:
-            local, domain = split_address(path)
-            if not domain or domain in self.domains:
+            local = split_address(path)[0]
+            if self.is_ours(path):
                 ours.append(local if self.knows(local) else POSTMASTER)
             else:
                 others.append(path)

@@ -298,7 +298,7 @@ class Store(QueueStore):
                 self._grown.clear()
 
     def rollback(self) -> None:
-        """Give up everything that is pending."""
+        """Give up everything that is pending, whichever session it belongs to."""
         self._database.rollback()
 
     def close(self) -> None:

@@ -103,6 +103,7 @@ class Wire:
     link: Link
     transcript: Transcript | None
     tls: bool = False
+    ended: Callable[[Transcript], None] | None = None  # told when the record is complete
     _free_s: dict[str, float] = field(default_factory=lambda: {"C": 0.0, "S": 0.0})
 
     def carry(self, side: Any, data: bytes, now_s: float, octets: int | None = None) -> float:
@@ -114,6 +115,13 @@ class Wire:
         if self.transcript is not None and data:
             self.transcript.heard(Chunk(side, data, now_s, arrival, self.tls))
         return arrival
+
+    def end(self, now_s: float) -> None:
+        """Complete the record."""
+        if self.transcript is not None and self.transcript.closed_s is None:
+            self.transcript.closed_s = now_s
+            if self.ended is not None:
+                self.ended(self.transcript)
 
     def label(self, step: Any) -> None:
         """Record what the engine made of a unit."""
@@ -210,7 +218,7 @@ class Connection:
         if not self.closed:
             self.closed = True
             self.engine.disconnected()
-            self._record_end()
+            self.wire.end(self.at_s)
 
     def on_flush(self) -> None:
         """End a segment; what was joined is already sent."""
@@ -225,16 +233,12 @@ class Connection:
             self._tls.close()
             self._push(b"", self._tls.outgoing())
         self.closed = True
-        self._record_end()
+        self.wire.end(self.at_s)
 
     def on_start_tls(self) -> None:
         """Speak TLS from here on; the engine goes on when the handshake is done."""
         assert self.service.tls is not None
         self._tls = self.service.tls()
-
-    def _record_end(self) -> None:
-        if self.wire.transcript is not None:
-            self.wire.transcript.closed_s = self.at_s
 
     def _decrypt(self, data: bytes) -> bytes:
         """Return the plaintext of octets from the wire, and carry the handshake on."""

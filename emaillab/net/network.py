@@ -153,6 +153,7 @@ class Network:
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.record = True
+        self.ended: Callable[[Transcript], None] | None = None  # told of each record when it is complete
         self.transcripts: list[Transcript] = []
         self.services: dict[tuple[str, str], Service] = {}
         self.client_tls: Callable[[str], Any] = _no_tls
@@ -172,6 +173,10 @@ class Network:
         """Return a new session's number."""
         self._sessions += 1
         return str(self._sessions)
+
+    def id_of(self, wire: Wire) -> str:
+        """Return the number of the session on a wire: that of its record, if there is one."""
+        return wire.transcript.id if wire.transcript else self.next_id()
 
     def listen(self, service: Service) -> None:
         """Open a host's port."""
@@ -209,7 +214,7 @@ class Network:
         """Return a new connection's line and record."""
         link = self.link_between(client.name, service.host.name)
         transcript = self._transcript(client, service) if self.record else None
-        return Wire(self.clock, link, transcript)
+        return Wire(self.clock, link, transcript, ended=self.ended)
 
     def _transcript(self, client: End, service: Service) -> Transcript:
         server = service.host
@@ -218,7 +223,7 @@ class Network:
             client=client.name,
             server=server.name,
             port=service.port,
-            id=str(len(self.transcripts) + 1),
+            id=self.next_id(),
             client_ip=client.ip,
             server_ip=server.ip,
             opened_s=self.clock.seconds,
@@ -241,7 +246,7 @@ class MemoryNetwork(Network):
         found = self._find(server, service)
         wire = self._wire(client, found)
         stream = MemoryStream(self, client, found.host, wire)
-        connection = Connection(found, client, wire, self.commit, self.next_id())
+        connection = Connection(found, client, wire, self.commit, self.id_of(wire))
         stream.attach(connection)
         opened_s = self.clock.seconds
         self.clock.move_to(opened_s + 2 * wire.link.latency_s)  # SYN, SYN-ACK

@@ -207,7 +207,7 @@ class _Acceptor:
             wire = network._wire(client, self._service)
             wire.link = Link()  # a stranger's octets take the time they take
         accepted = _Accepted(peer, stream, network.clock, network._loop)
-        accepted.open(Connection(self._service, client, wire, accepted.commit, network.next_id()))
+        accepted.open(Connection(self._service, client, wire, accepted.commit, network.id_of(wire)))
 
 
 class _Accepted:

@@ -1,0 +1,198 @@
+"""How does one mail host serve real mail programs? `emaillab serve`, until SIGINT or SIGTERM.
+
+>>> route("hamburger.edu=127.0.0.1:2525")
+('hamburger.edu', '127.0.0.1:2525')
+>>> route("hamburger.edu")
+Traceback (most recent call last):
+argparse.ArgumentTypeError: 'hamburger.edu' is not DOMAIN=HOST:PORT
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from emaillab.cli import CommandError
+from emaillab.host.mailhost import PORTS, MailHost
+from emaillab.host.store import Store, StoreError
+from emaillab.net.clock import WallClock
+from emaillab.net.outside import dial
+from emaillab.net.tcp import TcpNetwork
+from emaillab.net.tls import Authority, TlsEnd
+from emaillab.net.transcript import Transcript
+from emaillab.protocol.backend import Envelope, Session
+from emaillab.protocol.machine import Refusal
+from emaillab.protocol.smtp.grammar import Reply
+
+ROUTE_HELP = "where mail for a domain goes; * is any other domain"
+QUEUE_S = 1.0  # how often the queue is looked at
+
+
+def user(text: str) -> tuple[str, str]:
+    """Read NAME:PASSWORD."""
+    name, colon, password = text.partition(":")
+    if not colon or not name or not password:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME:PASSWORD")
+    return name.partition("@")[0], password
+
+
+def port(text: str) -> int:
+    """Read a port number, 0 to 65535."""
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port, 0 to 65535 (0 is any free one)")
+    return int(text)
+
+
+def route(text: str) -> tuple[str, str]:
+    """Read DOMAIN=HOST:PORT."""
+    domain, equals, target = text.partition("=")
+    host, colon, number = target.rpartition(":")
+    if not (domain and equals and host and colon and number.isdecimal() and int(number) < 65536):
+        raise argparse.ArgumentTypeError(f"{text!r} is not DOMAIN=HOST:PORT")
+    return domain.lower(), target
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command's options."""
+    parser.add_argument("--domain", default="localhost", metavar="D", help="the host's mail domain (localhost)")
+    parser.add_argument("--user", action="append", default=[], type=user, metavar="NAME:PASSWORD", help="add a user")
+    parser.add_argument("--route", action="append", default=[], type=route, metavar="DOMAIN=HOST:PORT", help=ROUTE_HELP)
+    parser.add_argument("--bind", default="127.0.0.1", metavar="IP", help="the address to listen on (127.0.0.1)")
+    ports = parser.add_argument_group("services", "each starts only if its port is named; 0 means any free port")
+    for name, number in PORTS.items():
+        ports.add_argument(f"--{name}", type=port, metavar="PORT", help=f"the textbook's port is {number}")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="keep all mail in this folder (in memory without)")
+    parser.add_argument("--cert-out", type=Path, metavar="FILE", help="write the certificate authority's certificate")
+    parser.add_argument("--require-tls", action="store_true", help="take no password in the clear, even on loopback")
+    parser.add_argument("--record", action="store_true", help="print every session (and keep it, with --data)")
+    parser.add_argument("--discard", action="store_true", help="accept all mail and drop it, for load tests")
+    parser.add_argument("--json", action="store_true", help="say where the services are as one line of JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until told to stop."""
+    named = {name: number for name in PORTS if (number := getattr(arguments, name)) is not None}
+    if not named:
+        raise CommandError("name at least one service with its port, such as --smtp 2525 (0 is any free port)")
+    authority = _authority(arguments, named)
+    clock = WallClock()
+    network = TcpNetwork(clock, arguments.bind)
+    network.record = arguments.record
+    network.ended = _recorder(network, arguments.data) if arguments.record else None
+    try:
+        host = _host(arguments, authority, clock)
+        for name, number in named.items():
+            network.ports[host.name, name] = number
+            network.listen(host.service(name))
+        _announce(network, host, named, as_json=arguments.json)
+        _serve(host, clock)
+    except StoreError as error:
+        raise CommandError(str(error)) from None
+    finally:
+        network.close()
+    host.store.commit()
+    host.store.close()
+    return 0
+
+
+def _authority(arguments: argparse.Namespace, named: dict[str, int]) -> Authority | None:
+    """Return the certificate authority, or None where the parts for TLS are not installed."""
+    if importlib.util.find_spec("trustme") is None:
+        if arguments.cert_out or arguments.require_tls or named.keys() & {"smtps", "pop3s", "imaps"}:
+            raise CommandError('TLS needs more parts: pip install "emaillab[tls]"')
+        return None
+    authority = Authority()
+    if arguments.cert_out:
+        arguments.cert_out.write_bytes(authority.pem)
+    return authority
+
+
+def _host(arguments: argparse.Namespace, authority: Authority | None, clock: WallClock) -> MailHost:
+    """Return the mail host, with its users."""
+    names = tuple(dict.fromkeys(("localhost", "127.0.0.1", "::1", arguments.domain)))
+    kind = DiscardingHost if arguments.discard else ServedHost
+    host = kind(
+        arguments.domain.lower(),
+        ip=arguments.bind,
+        clock=clock,
+        store=Store(arguments.data),
+        routes=dict(arguments.route),
+        tls=None if authority is None else lambda: TlsEnd(authority.server_context(*names), server_side=True),
+        require_tls=arguments.require_tls,
+        log=False,
+    )
+    for name, password in arguments.user:
+        host.add_user(name, password)
+    return host
+
+
+class ServedHost(MailHost):
+    """A host among real ones: it hands on only where it was told a way, since it asks no name server."""
+
+    def check_recipient(self, session: Session, envelope: Envelope, forward_path: str) -> None:
+        """Refuse what the policy refuses, and domains to which no route is known."""
+        super().check_recipient(session, envelope, forward_path)
+        domain = forward_path.rpartition("@")[2].lower()
+        if not self.policy.is_ours(forward_path) and not self.routes.keys() & {domain, "*"}:
+            raise Refusal(Reply(550, "5.4.4", f"no way to {domain} is known; start with --route {domain}=HOST:PORT"))
+
+
+class DiscardingHost(MailHost):
+    """A host that accepts everything and keeps nothing."""
+
+    def check_recipient(self, session: Session, envelope: Envelope, forward_path: str) -> None:
+        """Take all recipients."""
+
+    def accept(self, session: Session, envelope: Envelope, content: bytes) -> str:
+        """Drop the letter."""
+        return self.token()
+
+
+def _announce(network: TcpNetwork, host: MailHost, named: dict[str, int], *, as_json: bool) -> None:
+    """Say where the services are."""
+    places = {name: network.address(host.name, name) for name in named}
+    if as_json:
+        print(json.dumps({"services": {name: list(place) for name, place in places.items()}, "pid": os.getpid()}))
+    else:
+        for name, (ip, number) in places.items():
+            print(f"{name:10} {ip} port {number}")
+        print("Stop with Ctrl-C.")
+    sys.stdout.flush()
+
+
+def _serve(host: MailHost, clock: WallClock) -> None:
+    """Hand on what is due, until a signal comes."""
+    stopped = threading.Event()
+    before = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def call(target: str, cause: str | None) -> object:
+        ip, _, number = target.rpartition(":")
+        return dial(ip.strip("[]"), int(number), clock, name=target)
+
+    try:
+        while not stopped.wait(QUEUE_S if host.routes else None):
+            host.run_queue(call)  # type: ignore[arg-type]
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _recorder(network: TcpNetwork, data: Path | None) -> Callable[[Transcript], None]:
+    """Return what is done with each session's record when it is complete: shown, and kept in the data folder."""
+    folder = data / "transcripts" if data else None
+
+    def keep(transcript: Transcript) -> None:
+        print(f"--- {transcript.protocol} session {transcript.id} of {transcript.client}\n{transcript}", flush=True)
+        if folder:
+            folder.mkdir(parents=True, exist_ok=True)
+            transcript.save(folder / f"{int(transcript.id):06}.json")
+        network.transcripts.remove(transcript)
+
+    return keep

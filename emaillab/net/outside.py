@@ -1,0 +1,83 @@
+"""How do the course's clients talk to servers that are not the course's? Over an ordinary socket.
+
+>>> import socket, threading
+>>> from emaillab.net.clock import WallClock
+>>> listener = socket.create_server(("127.0.0.1", 0))
+>>> def serve():
+...     peer, _ = listener.accept()
+...     peer.sendall(b"220 somebody else\\r\\n")
+...     peer.close()
+>>> threading.Thread(target=serve).start()
+>>> stream = dial(*listener.getsockname(), WallClock())
+>>> stream.readline()
+b'220 somebody else\\r\\n'
+>>> stream.readline()
+Traceback (most recent call last):
+ConnectionError: 127.0.0.1 closed the connection
+>>> listener.close()
+"""
+
+from __future__ import annotations
+
+import socket
+
+from emaillab.net.clock import Clock
+from emaillab.net.connection import End, Link, Wire
+from emaillab.net.network import MemoryNetwork, Stream
+from emaillab.net.transcript import Transcript
+
+
+def dial(
+    ip: str,
+    port: int,
+    clock: Clock,
+    *,
+    name: str | None = None,
+    transcript: Transcript | None = None,
+    timeout_s: float = 30.0,
+) -> OutsideStream:
+    """Open a connection to any server. Args: name: what to call it in sentences.
+
+    Raises: ConnectionError, one sentence.
+    """
+    try:
+        sock = socket.create_connection((ip, port), timeout_s)
+    except OSError as error:
+        raise ConnectionError(f"cannot connect to {name or ip} port {port}: {error.strerror or error}") from None
+    return OutsideStream(sock, End(name or ip, ip), clock, transcript, timeout_s)
+
+
+class OutsideStream(Stream):
+    """The client's end of a connection to a server that is not ours; time is what the clock shows."""
+
+    def __init__(
+        self, sock: socket.socket, server: End, clock: Clock, transcript: Transcript | None, timeout_s: float
+    ) -> None:
+        super().__init__(
+            MemoryNetwork(clock), End("here", sock.getsockname()[0]), server, Wire(clock, Link(), transcript)
+        )
+        self._socket, self.timeout_s = sock, timeout_s
+
+    def _transmit(self, plain: bytes, octets: bytes) -> None:
+        self.wire.carry("C", plain, self.network.clock.seconds, len(octets))
+        try:
+            self._socket.sendall(octets)
+        except TimeoutError:
+            raise TimeoutError(f"{self.server.name} took no more octets within {self.timeout_s:.0f} s") from None
+        except OSError:
+            raise self._gone() from None
+
+    def _receive(self) -> bytes:
+        try:
+            data = self._socket.recv(1 << 16)
+        except TimeoutError:
+            raise TimeoutError(f"no answer from {self.server.name} within {self.timeout_s:.0f} s") from None
+        except OSError:
+            data = b""
+        if not data:
+            raise self._gone()
+        self.wire.carry("S", data, self.network.clock.seconds)
+        return data
+
+    def _hang_up(self) -> None:
+        self._socket.close()
