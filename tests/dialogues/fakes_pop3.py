@@ -1,84 +1,39 @@
-"""A host made of dictionaries, for the POP3 tests, and a wire without a network."""
+"""The dialogues' mail host as the POP3 tests need it, and a wire without a network."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 
-from emaillab.protocol.backend import Entry, Session
+from emaillab.protocol.backend import Session
 from emaillab.protocol.machine import Machine, Signal
 from emaillab.protocol.pop3 import Pop3Server
-
-RECEIVED_AT = datetime(2024, 5, 1, 8, 0, tzinfo=UTC)
-
-
-class FakeMailbox:
-    name = "INBOX"
-    uid_validity = 7
-
-    def __init__(self, letters: Iterable[bytes]) -> None:
-        self.letters = dict(enumerate(letters, start=1))
-        self.fetched: list[int] = []
-
-    @property
-    def uid_next(self) -> int:
-        return max(self.letters, default=0) + 1
-
-    version = 1
-
-    def entries(self) -> list[Entry]:
-        return [Entry(uid, len(raw), RECEIVED_AT, frozenset()) for uid, raw in self.letters.items()]
-
-    def raw(self, uid: int) -> bytes:
-        self.fetched.append(uid)
-        return self.letters[uid]
-
-    def append(self, raw: bytes, flags: Iterable[str], internal_date: datetime) -> int:
-        uid = self.uid_next
-        self.letters[uid] = raw
-        return uid
-
-    def set_flags(self, uid: int, flags: Iterable[str]) -> None: ...
-
-    def remove(self, uids: Iterable[int]) -> None:
-        for uid in uids:
-            self.letters.pop(uid, None)
+from tests.dialogues.fakes import FakeHost, FakeMailbox
 
 
-class FakeAccount:
-    def __init__(self, name: str, letters: Iterable[bytes]) -> None:
-        self.name, self.inbox, self.holder = name, FakeMailbox(letters), ""
-
-    def mailbox_names(self) -> list[str]:
-        return ["INBOX"]
-
-    def mailbox(self, name: str) -> FakeMailbox:
-        return self.inbox
-
-    def lock_maildrop(self, holder: str) -> bool:
-        self.holder = self.holder or holder
-        return self.holder == holder
-
-    def unlock_maildrop(self, holder: str) -> None:
-        if self.holder == holder:
-            self.holder = ""
-
-
-class FakeHost:
-    """Alice has the letters, Bob has none; both use the password "secret"."""
+class Pop3Host(FakeHost):
+    """A host whose users may have any password, and that can be looked at from outside."""
 
     def __init__(self, letters: Iterable[bytes] = ()) -> None:
-        self.accounts = {"alice": FakeAccount("alice", letters), "bob": FakeAccount("bob", [])}
+        super().__init__(letters)
         self.passwords = {"alice": "secret", "bob": "secret"}
 
     @property
+    def inbox(self) -> FakeMailbox:
+        return self.accounts["alice"].mailboxes["INBOX"]
+
+    @property
     def letters(self) -> dict[int, bytes]:
-        return self.accounts["alice"].inbox.letters
+        return self.inbox.letters
+
+    @property
+    def holder(self) -> str:
+        """The session that has locked Alice's maildrop."""
+        return self.accounts["alice"]._holder
 
     @property
     def locked(self) -> bool:
-        return any(account.holder for account in self.accounts.values())
+        return any(account._holder for account in self.accounts.values())
 
-    def log_in(self, user: str, password: str) -> FakeAccount | None:
-        return self.accounts[user] if self.passwords.get(user) == password else None
+    def check_password(self, user: str, password: str) -> str | None:
+        return user if self.passwords.get(user) == password else None
 
     def server(self, id: str = "1", **session: object) -> Pop3Server:
         known = {"server_name": "b.example", "peer_ip": "192.0.2.7", "id": id, **session}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from emaillab.protocol.machine import CLOSED, Outcome, Signal
 from emaillab.protocol.pop3 import DropListing, Pop3Client, Pop3Server, Reply, ScanListing, UniqueId, grammar
 from emaillab.protocol.wire import complete, unstuff
-from tests.dialogues.fakes_pop3 import FakeHost, Wire
+from tests.dialogues.fakes_pop3 import Pop3Host, Wire
 
 LETTERS = [b"Subject: one\r\n\r\n.\r\n", b"Subject: two\r\n\r\nopen", b""]
 HOW_TO_REACH = {
@@ -47,8 +47,8 @@ lines = st.sampled_from([b"", b".", b"..", b".x", b"text", b"\r", b"\n", b"x" * 
 messages = st.one_of(st.lists(lines).map(b"\r\n".join), st.binary(max_size=200))
 
 
-def reached(state: str, **session: object) -> tuple[FakeHost, Pop3Server]:
-    host = FakeHost(LETTERS)
+def reached(state: str, **session: object) -> tuple[Pop3Host, Pop3Server]:
+    host = Pop3Host(LETTERS)
     server = host.server(**session)
     server.receive(HOW_TO_REACH[state])
     assert server.state == state
@@ -123,7 +123,7 @@ def test_top_is_the_beginning_of_the_message(raw: bytes, count: int) -> None:
 
 @given(letters=st.lists(st.lists(lines).map(lambda rows: b"".join(row + b"\r\n" for row in rows)), max_size=4))
 def test_our_client_gets_what_our_server_holds(letters: list[bytes]) -> None:
-    server = FakeHost(letters).server()
+    server = Pop3Host(letters).server()
     pop = Pop3Client(Wire(server, server.session))
     assert pop.login("alice", "secret").ok
     assert [pop.retr(n) for n in range(1, len(letters) + 1)] == letters

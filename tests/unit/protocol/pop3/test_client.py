@@ -5,7 +5,8 @@ import pytest
 from emaillab.protocol.machine import Outcome
 from emaillab.protocol.pop3 import DropListing, Pop3Client, Refused, ScanListing, UniqueId
 from emaillab.protocol.stream import ProtocolError
-from tests.dialogues.fakes_pop3 import FakeHost, Wire
+from tests.dialogues.fakes import RECEIVED_AT
+from tests.dialogues.fakes_pop3 import Pop3Host, Wire
 
 LETTERS = [b"Subject: one\r\n\r\n.\r\n..dots\r\n", b"Subject: two\r\n\r\nlast line open", b"Subject: three\r\n\r\n"]
 
@@ -35,22 +36,22 @@ class Script:
 
 
 @pytest.fixture
-def host() -> FakeHost:
-    return FakeHost(LETTERS)
+def host() -> Pop3Host:
+    return Pop3Host(LETTERS)
 
 
-def connect(host: FakeHost, id: str = "1", **session: object) -> Pop3Client:
+def connect(host: Pop3Host, id: str = "1", **session: object) -> Pop3Client:
     server = host.server(id, **session)
     return Pop3Client(Wire(server, server.session))
 
 
-def logged_in(host: FakeHost, id: str = "1") -> Pop3Client:
+def logged_in(host: Pop3Host, id: str = "1") -> Pop3Client:
     pop = connect(host, id)
     assert pop.login("alice", "secret").ok
     return pop
 
 
-def test_a_whole_session(host: FakeHost) -> None:
+def test_a_whole_session(host: Pop3Host) -> None:
     pop = connect(host)
     assert pop.greeting.ok and pop.user("alice").ok and pop.password("secret").ok
     assert pop.stat().drop_listing == DropListing(3, sum(map(len, LETTERS)) + 2)
@@ -61,7 +62,7 @@ def test_a_whole_session(host: FakeHost) -> None:
     assert pop.quit().ok and list(host.letters) == [1, 3]
 
 
-def test_a_negative_reply_is_returned_and_a_missing_message_raises(host: FakeHost) -> None:
+def test_a_negative_reply_is_returned_and_a_missing_message_raises(host: Pop3Host) -> None:
     pop = logged_in(host)
     assert not pop.dele(9).ok
     with pytest.raises(Refused, match=r"^the server refused RETR 9: no such message, the maildrop has 3$"):
@@ -69,7 +70,7 @@ def test_a_negative_reply_is_returned_and_a_missing_message_raises(host: FakeHos
     assert pop.noop().ok
 
 
-def test_response_codes(host: FakeHost) -> None:
+def test_response_codes(host: Pop3Host) -> None:
     pop = logged_in(host)
     assert connect(host, "2").login("alice", "secret").code == "IN-USE"
     assert connect(host, "3").login("alice", "wrong").code == "AUTH"
@@ -77,13 +78,13 @@ def test_response_codes(host: FakeHost) -> None:
 
 
 @pytest.mark.parametrize("length", [8, 600])
-def test_auth_plain_with_short_and_long_passwords(host: FakeHost, length: int) -> None:
+def test_auth_plain_with_short_and_long_passwords(host: Pop3Host, length: int) -> None:
     host.passwords["alice"] = "p" * length
     pop = connect(host)
     assert pop.auth_plain("alice", "p" * length).ok and pop.stat().ok
 
 
-def test_stls_and_what_capa_says_before_and_after(host: FakeHost) -> None:
+def test_stls_and_what_capa_says_before_and_after(host: Pop3Host) -> None:
     pop = connect(host, loopback=False, offers_tls=True)
     assert "STLS" in pop.capa().capabilities and "USER" not in pop.capa().capabilities
     assert pop.stls().ok
@@ -91,7 +92,7 @@ def test_stls_and_what_capa_says_before_and_after(host: FakeHost) -> None:
     assert pop.login("alice", "secret").ok
 
 
-def test_by_hand_the_client_knows_which_responses_have_more_lines(host: FakeHost) -> None:
+def test_by_hand_the_client_knows_which_responses_have_more_lines(host: Pop3Host) -> None:
     pop = connect(host)
     assert pop.command("AUTH").lines is not None and pop.command("capa").lines is not None
     assert pop.command("AUTH PLAIN").outcome is Outcome.MORE
@@ -103,7 +104,7 @@ def test_by_hand_the_client_knows_which_responses_have_more_lines(host: FakeHost
     assert str(pop.command("uidl")) == "+OK unique-ids follow\n1 7.1\n2 7.2\n3 7.3\n."
 
 
-def test_pipelined_commands_go_out_in_one_segment(host: FakeHost) -> None:
+def test_pipelined_commands_go_out_in_one_segment(host: Pop3Host) -> None:
     pop = logged_in(host)
     replies = pop.pipeline(["STAT", "LIST", "DELE 1", "LIST"])
     assert pop.stream.sent[-1] == b"STAT\r\nLIST\r\nDELE 1\r\nLIST\r\n"  # type: ignore[attr-defined]
@@ -151,12 +152,12 @@ def test_nonsense_in_a_listing_is_one_sentence() -> None:
         _ = pop.list().scan_listings
 
 
-def test_no_second_command_can_be_smuggled_in(host: FakeHost) -> None:
+def test_no_second_command_can_be_smuggled_in(host: Pop3Host) -> None:
     with pytest.raises(ValueError, match="one line"):
         connect(host).user("alice\r\nQUIT")
 
 
-def test_leaving_a_with_block_quits_but_an_error_only_closes(host: FakeHost) -> None:
+def test_leaving_a_with_block_quits_but_an_error_only_closes(host: Pop3Host) -> None:
     with pytest.raises(KeyError), logged_in(host) as pop:
         pop.dele(1)
         raise KeyError
@@ -169,7 +170,7 @@ def test_leaving_a_with_block_quits_but_an_error_only_closes(host: FakeHost) -> 
 # Download: R20
 
 
-def test_download_and_delete(host: FakeHost) -> None:
+def test_download_and_delete(host: Pop3Host) -> None:
     pop, kept = logged_in(host), []
     assert pop.download(store=kept.append) == (1, 2, 3)
     assert len(host.letters) == 3  # until QUIT
@@ -177,24 +178,24 @@ def test_download_and_delete(host: FakeHost) -> None:
     assert kept == [LETTERS[0], LETTERS[1] + b"\r\n", LETTERS[2]] and not host.letters
 
 
-def test_download_and_keep_fetches_what_is_new(host: FakeHost) -> None:
+def test_download_and_keep_fetches_what_is_new(host: Pop3Host) -> None:
     memory: set[str] = set()
     for id, fetched in (("1", (1, 2, 3)), ("2", ())):
         with logged_in(host, id) as pop:
             assert pop.download(memory, keep=True, store=lambda raw: None) == fetched
-    host.letters[4] = b"Subject: four\r\n\r\n"
+    host.inbox.append(b"Subject: four\r\n\r\n", (), RECEIVED_AT)
     with logged_in(host, "3") as pop:
         assert pop.download(memory, keep=True, store=lambda raw: None) == (4,)
     assert len(host.letters) == 4
 
 
-def test_memory_forgets_what_is_no_longer_there(host: FakeHost) -> None:
+def test_memory_forgets_what_is_no_longer_there(host: Pop3Host) -> None:
     memory = {"7.1", "7.99"}
     logged_in(host).download(memory, keep=True, store=lambda raw: None)
     assert memory == {"7.1", "7.2", "7.3"}
 
 
-def test_nothing_is_deleted_that_is_not_stored(host: FakeHost) -> None:
+def test_nothing_is_deleted_that_is_not_stored(host: Pop3Host) -> None:
     kept: list[bytes] = []
 
     def store(raw: bytes) -> None:
@@ -209,7 +210,7 @@ def test_nothing_is_deleted_that_is_not_stored(host: FakeHost) -> None:
     assert list(host.letters) == [2, 3]
 
 
-def test_after_a_cut_nothing_is_fetched_twice(host: FakeHost) -> None:
+def test_after_a_cut_nothing_is_fetched_twice(host: Pop3Host) -> None:
     memory, kept = set[str](), list[bytes]()
     pop = logged_in(host, "1")
     pop.download(memory, store=kept.append)
@@ -219,9 +220,9 @@ def test_after_a_cut_nothing_is_fetched_twice(host: FakeHost) -> None:
     assert len(kept) == 3 and not host.letters
 
 
-def test_a_message_that_goes_while_we_look_does_not_stop_the_others(host: FakeHost) -> None:
+def test_a_message_that_goes_while_we_look_does_not_stop_the_others(host: Pop3Host) -> None:
     pop, kept = logged_in(host), []
-    del host.letters[2]
+    host.inbox.remove([2])
     assert pop.download(store=kept.append) == (1, 3) and len(kept) == 2
 
 
