@@ -1,0 +1,126 @@
+"""A mail host made of dictionaries: b.example with its users alice and bob, both with the password "secret"."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from emaillab.protocol.backend import Entry, Envelope, Session
+from emaillab.protocol.machine import Machine, Refusal
+from emaillab.protocol.smtp.grammar import Reply
+
+RECEIVED_AT = datetime(2024, 5, 1, 8, 0, tzinfo=UTC)
+
+
+class FakeMailbox:
+    uid_validity = 7
+
+    def __init__(self, name: str, letters: Iterable[bytes] = ()) -> None:
+        self.name = name
+        self.letters: dict[int, bytes] = {}
+        self.uid_next = 1
+        self._entries: list[Entry] = []
+        for raw in letters:
+            self.append(raw, (), RECEIVED_AT)
+
+    def entries(self) -> list[Entry]:
+        return self._entries
+
+    def raw(self, uid: int) -> bytes:
+        return self.letters[uid]
+
+    def append(self, raw: bytes, flags: Iterable[str], internal_date: datetime) -> int:
+        uid, self.uid_next = self.uid_next, self.uid_next + 1
+        self.letters[uid] = raw
+        self._entries = [*self._entries, Entry(uid, len(raw), internal_date, frozenset(flags))]
+        return uid
+
+    def set_flags(self, uid: int, flags: Iterable[str]) -> None:
+        self._entries = [
+            Entry(e.uid, e.size, e.internal_date, frozenset(flags)) if e.uid == uid else e for e in self._entries
+        ]
+
+    def remove(self, uids: Iterable[int]) -> None:
+        gone = set(uids)
+        self._entries = [entry for entry in self._entries if entry.uid not in gone]
+        for uid in gone:
+            self.letters.pop(uid, None)
+
+
+class FakeAccount:
+    def __init__(self, name: str, letters: Iterable[bytes] = ()) -> None:
+        self.name = name
+        self.mailboxes = {"INBOX": FakeMailbox("INBOX", letters), "Sent": FakeMailbox("Sent")}
+        self._holder = ""
+
+    def mailbox_names(self) -> list[str]:
+        return list(self.mailboxes)
+
+    def mailbox(self, name: str) -> FakeMailbox | None:
+        return self.mailboxes.get("INBOX" if name.upper() == "INBOX" else name)
+
+    def lock_maildrop(self, holder: str) -> bool:
+        self._holder = self._holder or holder
+        return self._holder == holder
+
+    def unlock_maildrop(self, holder: str) -> None:
+        if self._holder == holder:
+            self._holder = ""
+
+
+class FakeHost:
+    """Alice has the letters. Strangers may write to the users and to postmaster; users may write to anybody."""
+
+    max_size = 1000
+
+    def __init__(self, letters: Iterable[bytes] = ()) -> None:
+        self.accounts = {"alice": FakeAccount("alice", letters), "bob": FakeAccount("bob")}
+        self.kept: list[tuple[Envelope, bytes]] = []
+
+    def log_in(self, user: str, password: str) -> FakeAccount | None:
+        name = self.check_password(user, password)
+        return self.accounts[name] if name else None
+
+    def check_password(self, user: str, password: str) -> str | None:
+        name = user.removesuffix("@b.example")
+        if name == "broken":
+            raise OSError("the user data base cannot be read")
+        return name if name in self.accounts and password == "secret" else None
+
+    def check_sender(self, session: Session, envelope: Envelope) -> None:
+        if envelope.reverse_path == "spammer@a.example":
+            raise Refusal(Reply(550, "5.7.1", "not from you"))
+
+    def check_recipient(self, session: Session, envelope: Envelope, forward_path: str) -> None:
+        local, _, domain = forward_path.rpartition("@")
+        if not local or domain == "b.example":
+            name = (local or domain).lower()
+            if name == "broken":
+                raise OSError("the user data base cannot be read")
+            if name == "full":
+                raise Refusal(Reply(452, "4.2.2", "the mailbox is full"))
+            if name not in self.accounts and name != "postmaster":
+                raise Refusal(Reply(550, "5.1.1", "no such user here"))
+        elif session.user is None:
+            raise Refusal(Reply(550, "5.7.1", "relaying denied"))
+
+    def accept(self, session: Session, envelope: Envelope, content: bytes) -> str:
+        if b"X-Break: the disk" in content:
+            raise OSError("no space left on device")
+        self.kept.append((envelope, content))
+        return f"Q{len(self.kept)}"
+
+
+def machine(protocol: str, host: FakeHost, session: Session) -> Machine:
+    """Return a server of a protocol for one session with a host."""
+    if protocol == "smtp":
+        from emaillab.protocol.smtp.server import SmtpServer
+
+        return SmtpServer(host, session)
+    if protocol == "pop3":
+        from emaillab.protocol.pop3.server import Pop3Server
+
+        return Pop3Server(host, session)
+    if protocol == "imap":
+        from emaillab.protocol.imap.server import ImapServer
+
+        return ImapServer(host, session)
+    raise ValueError(f"no server for {protocol}")
