@@ -25,12 +25,13 @@ from emaillab.net.connection import End, Link
 from emaillab.net.dns import MX, A, Resolver, Zone
 from emaillab.net.network import MemoryNetwork, Network, Stream
 from emaillab.net.transcript import Transcript
-from emaillab.protocol.imap.client import ImapClient
-from emaillab.protocol.pop3.client import Pop3Client
 from emaillab.protocol.smtp.client import SendResult, SmtpClient
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
+
+    from emaillab.protocol.imap.client import ImapClient
+    from emaillab.protocol.pop3.client import Pop3Client
 
     from emaillab.net.tls import Authority, TlsEnd
 
@@ -214,11 +215,15 @@ class Internet:
 
     def pop3(self, name: str, *, client: str | None = None, service: str = "pop3") -> Pop3Client:
         """Return a connected POP3 client that has read the greeting."""
+        from emaillab.protocol.pop3.client import Pop3Client
+
         stream = self.connect(name, service, client)
         return Pop3Client(stream, transcript=stream.transcript)
 
     def imap(self, name: str, *, client: str | None = None, service: str = "imap") -> ImapClient:
         """Return a connected IMAP client that has read the greeting."""
+        from emaillab.protocol.imap.client import ImapClient
+
         stream = self.connect(name, service, client)
         return ImapClient(stream, transcript=stream.transcript)
 

@@ -30,7 +30,6 @@ from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import Any
 
-from emaillab.host.bounce import notification
 from emaillab.host.policy import POSTMASTER, Policy, split_address
 from emaillab.host.queue import Queue
 from emaillab.host.queue_store import QueuedLetter, Recipient
@@ -41,9 +40,7 @@ from emaillab.net.clock import Clock
 from emaillab.net.connection import Connection, End, Engine, Service
 from emaillab.net.dns import Resolver
 from emaillab.protocol.backend import Account, Envelope, Session
-from emaillab.protocol.imap.server import ImapServer
 from emaillab.protocol.machine import Refusal
-from emaillab.protocol.pop3.server import Pop3Server
 from emaillab.protocol.smtp.client import SmtpClient
 from emaillab.protocol.smtp.grammar import Reply
 from emaillab.protocol.smtp.server import SmtpServer
@@ -190,9 +187,13 @@ class MailHost:
         return SmtpServer(self, session)
 
     def _pop3(self, session: Session) -> Engine:
+        from emaillab.protocol.pop3.server import Pop3Server  # here, so that a world is up before a student blinks
+
         return Pop3Server(self, session)
 
     def _imap(self, session: Session) -> Engine:
+        from emaillab.protocol.imap.server import ImapServer
+
         return ImapServer(self, session)
 
     def _session(self, connection: Connection, service: str) -> Session:
@@ -306,6 +307,8 @@ class MailHost:
 
     def _bounce(self, letter: QueuedLetter, failures: dict[str, str], now: datetime) -> None:
         """Report failures to the reverse-path; a report itself is never reported on (RFC 5321 §6.1)."""
+        from emaillab.host.bounce import notification
+
         if letter.reverse_path:
             queue_id = self.token()
             report = notification(self.name, letter, self.queue.content(letter), failures, now, queue_id)

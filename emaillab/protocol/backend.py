@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
+NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+"""What a clock shows that nobody has set."""
 
 
 @dataclass(slots=True)
@@ -27,7 +27,7 @@ class Session:
     peer_ip: str
     peer_name: str | None = None  # what reverse DNS says of peer_ip
     id: str = "1"
-    now: Callable[[], datetime] = _now  # the host's own clock, with its error
+    now: Callable[[], datetime] = lambda: NO_TIME  # the host's own clock, with its error
     tls: str | None = None  # "TLSv1.3" once the line is encrypted
     offers_tls: bool = False  # STARTTLS / STLS can be done
     loopback: bool = True  # plain-text log-in is tolerated, as Dovecot does
