@@ -27,13 +27,14 @@ from emaillab.net.network import MemoryNetwork, Network, Stream
 from emaillab.net.transcript import Transcript
 from emaillab.protocol.smtp.client import SendResult, SmtpClient
 
+if sys.platform != "emscripten":  # a browser has neither sockets nor threads, though it can import both
+    from emaillab.net.tcp import TcpNetwork
 if TYPE_CHECKING:
     from email.message import EmailMessage
 
+    from emaillab.net.tls import Authority, TlsEnd
     from emaillab.protocol.imap.client import ImapClient
     from emaillab.protocol.pop3.client import Pop3Client
-
-    from emaillab.net.tls import Authority, TlsEnd
 
 NetworkKind = Literal["tcp", "memory"]
 SERVICES = ("smtp", "submission", "pop3", "imap")
@@ -366,11 +367,9 @@ def _network(kind: NetworkKind | None, clock: Clock) -> Network:
     kind = kind or os.environ.get("EMAILLAB_NETWORK") or ("memory" if sys.platform == "emscripten" else "tcp")  # type: ignore[assignment]
     if kind == "memory":
         return MemoryNetwork(clock)
-    if kind == "tcp":
-        from emaillab.net.tcp import TcpNetwork
-
+    if kind == "tcp" and sys.platform != "emscripten":
         return TcpNetwork(clock)
-    raise ValueError(f'a network is "tcp" or "memory", not {kind!r}')
+    raise ValueError(f'a network is "tcp" (not in a browser) or "memory", not {kind!r}')
 
 
 def _clock(clock: Clock | str) -> Clock:

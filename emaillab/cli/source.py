@@ -7,11 +7,15 @@ emaillab.cli.CommandError: / is a folder; name a file with one message
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
 from emaillab.cli import CommandError
 from emaillab.message.fields import parse_header
+
+# What no text has: the control characters but BS, TAB, LF, VT, FF, CR and ESC (of ISO-2022 charsets).
+_BINARY = re.compile(rb"[\x00-\x07\x0E-\x1A\x1C-\x1F]")
 
 
 def read(name: str) -> bytes:
@@ -22,10 +26,12 @@ def read(name: str) -> bytes:
         raise CommandError(f"{name} is a folder; name a file with one message")
     else:
         raw, shown = Path(name).read_bytes(), name
-    if not raw.strip():
+    if not raw:
         raise CommandError(f"{shown} is empty; a message has at least a header")
-    if not len(parse_header(raw)):
+    # QUIRK: text without any header field is a message that has lost its header, and is shown as one.
+    if not len(parse_header(raw)) and (odd := _BINARY.search(raw)):
         raise CommandError(
-            f"{shown} is not a message: its first line, {raw.lstrip()[:40]!r}, is no header field (Name: value)"
+            f"{shown} is not a message: no header field (Name: value) begins it,"
+            f" and the octet {odd[0][0]:02X} at {odd.start()} is not text"
         )
     return raw

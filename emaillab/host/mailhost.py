@@ -35,7 +35,6 @@ from emaillab.host.queue import Queue
 from emaillab.host.queue_store import QueuedLetter, Recipient
 from emaillab.host.relay import MAX_HOPS, Attempt, exchanges_for, hand_on, received_field, return_path_field
 from emaillab.host.store import Store
-from emaillab.message.fields import parse_header
 from emaillab.net.clock import Clock
 from emaillab.net.connection import Connection, End, Engine, Service
 from emaillab.net.dns import Resolver
@@ -238,6 +237,8 @@ class MailHost:
 
     def accept(self, session: Session, envelope: Envelope, content: bytes) -> str:
         """Take responsibility for a letter: into our users' mailboxes, into the queue for all others."""
+        from emaillab.message.fields import parse_header
+
         header = parse_header(content)
         if len(header.all("Received")) >= MAX_HOPS:
             raise Refusal(Reply(554, "5.4.6", f"{MAX_HOPS} hosts have handled this letter, it must be in a loop"))

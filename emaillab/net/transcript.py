@@ -15,10 +15,8 @@ S: 221 2.0.0 bye
 
 from __future__ import annotations
 
-import base64
-import hashlib
+import binascii
 import itertools
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -147,6 +145,8 @@ class Transcript:
     @property
     def digest(self) -> str:
         """SHA-256 over every octet with its direction, whatever the segmentation."""
+        import hashlib
+
         total = hashlib.sha256()
         for side, run in itertools.groupby(self.chunks, key=lambda chunk: chunk.side):
             data = b"".join(chunk.data for chunk in run)
@@ -222,6 +222,8 @@ class Transcript:
 
     def save(self, path: str | Path) -> Path:
         """Write the transcript as JSON and return the path."""
+        import json
+
         target = Path(path)
         target.write_text(json.dumps(self.to_json(), ensure_ascii=False, indent=1) + "\n", "utf-8")
         return target
@@ -229,6 +231,8 @@ class Transcript:
     @classmethod
     def load(cls, path: str | Path) -> Transcript:
         """Read a transcript that `save` wrote. Raises: OSError, ValueError."""
+        import json
+
         try:
             return cls.from_json(json.loads(Path(path).read_text("utf-8")))
         except ValueError as error:
@@ -298,9 +302,9 @@ def _octets(data: bytes) -> dict[str, str]:
     try:
         return {"text": data.decode("utf-8")}
     except UnicodeDecodeError:
-        return {"base64": base64.b64encode(data).decode()}
+        return {"base64": binascii.b2a_base64(data, newline=False).decode()}
 
 
 def _from_octets(value: dict[str, str]) -> bytes:
     """Read what `_octets` spelt."""
-    return value["text"].encode() if "text" in value else base64.b64decode(value["base64"], validate=True)
+    return value["text"].encode() if "text" in value else binascii.a2b_base64(value["base64"], strict_mode=True)
