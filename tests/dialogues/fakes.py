@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from emaillab.protocol.backend import Entry, Envelope, Session
-from emaillab.protocol.machine import Machine, Refusal
+from emaillab.protocol.machine import Machine, Refusal, Signal
 from emaillab.protocol.smtp.grammar import Reply
 
 RECEIVED_AT = datetime(2024, 5, 1, 8, 0, tzinfo=UTC)
@@ -124,3 +124,45 @@ def machine(protocol: str, host: FakeHost, session: Session) -> Machine:
 
         return ImapServer(host, session)
     raise ValueError(f"no server for {protocol}")
+
+
+class Wire:
+    """A Stream whose other end is a server in the same process; `sent` is what the client said, send by send."""
+
+    def __init__(self, server: Machine, session: Session) -> None:
+        self.server, self.session = server, session
+        self.sent: list[bytes] = []
+        self.closed = False
+        self._waiting = b""
+        self._drive()
+
+    def _drive(self) -> None:
+        while (item := self.server.pull()) is not None:
+            if isinstance(item, bytes):
+                self._waiting += item
+            elif item is Signal.CLOSE:
+                self.closed = True
+
+    def send(self, data: bytes) -> None:
+        self.sent.append(data)
+        self.server.feed(data)
+        self._drive()
+
+    def readline(self, limit: int = 8192) -> bytes:
+        if not self._waiting:
+            raise TimeoutError(f"the server still waits for {self.server.waiting_for}")
+        end = self._waiting.find(b"\n") + 1 or len(self._waiting)
+        return self.read(min(end, limit))
+
+    def read(self, count: int) -> bytes:
+        data, self._waiting = self._waiting[:count], self._waiting[count:]
+        return data
+
+    def start_tls(self) -> None:
+        self.session.tls = "TLSv1.3"
+        self.server.tls_started()
+        self._drive()
+
+    def close(self) -> None:
+        self.closed = True
+        self.server.disconnected()

@@ -131,9 +131,8 @@ class SmtpClient:
             return self.auth_plain(user, password)
         if "LOGIN" in offered:
             return self.auth_login(user, password)
-        return Reply(
-            504, "5.5.4", f"not sent: the server offers {' '.join(offered) or 'no log-in'}, not PLAIN or LOGIN"
-        )
+        known = " ".join(offered) or "no mechanism"
+        return Reply(504, "5.5.4", f"not sent: the server offers {known}, we know PLAIN and LOGIN")
 
     def auth_plain(self, user: str, password: str) -> Reply:
         """Log in with name and password in one response."""

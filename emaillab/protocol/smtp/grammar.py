@@ -152,6 +152,7 @@ _TO = re.compile(rb"(?i:TO): *<(?:" + _ROUTE + rb"(" + _MAILBOX + rb")|((?i:post
 # esmtp-value = 1*(%d33-60 / %d62-126)
 _PARAMETER = re.compile(rb"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([!-<>-~]+))?")
 
+_WITHIN_BRACKETS = re.compile(r'(?:"(?:[^"\\\x00-\x1f\x7f]|\\[^\x00-\x1f\x7f])*"|[^"<>\x00-\x1f\x7f])*')
 _PLAIN_LOCAL_PART = re.compile(_DOT_STRING)
 
 
@@ -190,8 +191,8 @@ def parse_parameters(rest: bytes) -> dict[str, str]:
 
 def path_command(verb: str, path: str, parameters: Mapping[str, object]) -> bytes:
     """Return MAIL or RCPT as a line without CRLF. Raises: ValueError for a path that would break out of the line."""
-    if re.search(r"[\x00-\x1f\x7f]", path) or (">" in path and not path.startswith('"')):
-        raise ValueError(f"{path!r} cannot stand in a command: control characters and '>' are not part of an address")
+    if not _WITHIN_BRACKETS.fullmatch(path):
+        raise ValueError(f"{path!r} cannot stand in a command: no control characters, and < > only inside quotes")
     words = [f" {name.upper()}" + ("" if value is True else f"={value}") for name, value in parameters.items()]
     return f"{verb}:<{path}>{''.join(words)}".encode()
 
