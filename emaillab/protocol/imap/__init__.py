@@ -3,11 +3,5 @@
 Both ends: `grammar` holds strings, dates and replies, `sets` sequence sets, `names` mailbox names, `items` what FETCH
 asks for, `search` what SEARCH asks for. The server: `session` says what all commands share, `mailboxes` and
 `messages` do them, `server` has the table; `view` remembers what a session was told; `letter`, `structure`, `fetch`
-and `match` answer. The client: `responses` and
-`results` read, `client` speaks.
+and `match` answer. The client: `responses` and `results` read, `client` speaks.
 """
-
-from emaillab.protocol.imap.client import ImapClient
-from emaillab.protocol.imap.server import ImapServer
-
-__all__ = ["ImapClient", "ImapServer"]

@@ -78,12 +78,10 @@ def listed(names: Sequence[str], pattern: str) -> Iterator[tuple[str, str]]:
 
     Source: RFC 9051 §6.3.9, RFC 3348.
     """
-    if re.match(r"inbox(?![^/%*])", pattern, re.IGNORECASE):
-        pattern = "INBOX" + pattern[5:]
     known = set(names)
     parents = {parent for name in names for parent in _parents(name)}
     for name in [*names, *sorted(parents - known)]:
-        if matches(name, pattern):
+        if matches(name, pattern) or (name == "INBOX" and matches(name, pattern.upper())):
             children = "\\HasChildren" if name in parents else "\\HasNoChildren"
             yield (children if name in known else f"\\Noselect {children}"), name
 

@@ -76,11 +76,11 @@ def structure(part: Part, *, extended: bool) -> bytes:
         return b"(" + b" ".join([children, _label(subtype), *tail]) + b")"
     if kind == "multipart":  # QUIRK: without any part; the grammar wants one
         kind, subtype = "text", "plain"
-    written = [*_basic_fields(part, kind, subtype), *(_extension(part) if extended else [])]
+    written = [*_basic_fields(part, kind, subtype, extended=extended), *(_extension(part) if extended else [])]
     return b"(" + b" ".join(written) + b")"
 
 
-def _basic_fields(part: Part, kind: str, subtype: str) -> list[bytes]:
+def _basic_fields(part: Part, kind: str, subtype: str, *, extended: bool) -> list[bytes]:
     """Write type, parameters, id, description, encoding, octets; and lines of what has lines."""
     params = part.params
     if kind == "text" and "charset" not in params:
@@ -97,7 +97,7 @@ def _basic_fields(part: Part, kind: str, subtype: str) -> list[bytes]:
     ]
     inner = part.children[0] if kind == "message" and part.children else None
     if inner is not None and subtype in {"rfc822", "global"}:
-        fields += [envelope(inner.header), structure(inner, extended=True)]
+        fields += [envelope(inner.header), structure(inner, extended=extended)]
     if kind == "text" or inner is not None:
         fields.append(b"%d" % part.raw.count(b"\n", start, end))
     return fields
