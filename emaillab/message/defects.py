@@ -29,11 +29,11 @@ class Defect:
 
 
 def limited(defects: Iterable[Defect]) -> tuple[Defect, ...]:
-    """Sort defects by offset and keep at most `MOST_OF_A_KIND` of each kind."""
+    """Keep the first `MOST_OF_A_KIND` defects of each kind, and sort them by offset."""
     seen: dict[str, int] = {}
     kept = []
-    for defect in sorted(defects, key=lambda defect: defect.at):
+    for defect in defects:
         seen[defect.kind] = seen.get(defect.kind, 0) + 1
         if seen[defect.kind] <= MOST_OF_A_KIND:
             kept.append(defect)
-    return tuple(kept)
+    return tuple(sorted(kept, key=lambda defect: defect.at))

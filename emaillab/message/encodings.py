@@ -13,8 +13,9 @@ from __future__ import annotations
 import binascii
 import math
 import re
+from itertools import islice
 
-from .defects import Defect, limited
+from .defects import MOST_OF_A_KIND, Defect, limited
 from .tokens import find_long_line
 
 LINE_LIMIT = 76  # RFC 2045 §6.7 (5), §6.8
@@ -54,7 +55,7 @@ def base64_defects(data: bytes, at: int = 0) -> tuple[Defect, ...]:
     others = data[:end].translate(None, _ALPHABET)
     found = []
     if others.strip(b"\r\n"):
-        for run in _NOT_BASE64.finditer(data, 0, end):
+        for run in islice(_NOT_BASE64.finditer(data, 0, end), MOST_OF_A_KIND):
             done = f"ignored {len(run[0])} octets outside the alphabet"
             found.append(Defect("base64-ignored-octets", at + run.start(), rfc, done))
     long_line = find_long_line(data, LINE_LIMIT)
@@ -140,7 +141,9 @@ def quoted_printable_defects(data: bytes, at: int = 0) -> tuple[Defect, ...]:
         ("qp-lower-case", _LOWER_CASE, "decoded like upper case"),
         ("qp-raw-octet", _RAW_OCTET, "kept as it stands"),
     ):
-        found += [Defect(kind, at + match.start(), rfc, done) for match in pattern.finditer(data)]
+        found += [
+            Defect(kind, at + match.start(), rfc, done) for match in islice(pattern.finditer(data), MOST_OF_A_KIND)
+        ]
     long_line = find_long_line(data, LINE_LIMIT)
     if long_line >= 0:
         found.append(Defect("qp-line-over-76", at + long_line, rfc, "read on to its end"))

@@ -41,7 +41,8 @@ class _Multipart:
 
     part: Part
     depth: int
-    boundary: bytes
+    delimiter: bytes
+    closing: set[bytes]
     default_type: str
     delimiters: list[Span] = field(default_factory=list)
     children: list[Part] = field(default_factory=list)
@@ -136,7 +137,7 @@ class Builder:
     def note_look_alike(self, text: bytes, at: int) -> None:
         """Record a line that begins like the innermost delimiter but is longer."""
         inner = self.multiparts[-1]
-        if not inner.closed and inner.notes < _MOST_NOTES and text.startswith(inner.boundary, 2):
+        if not inner.closed and inner.notes < _MOST_NOTES and text.startswith(inner.delimiter):
             inner.notes += 1
             _add(inner.part, "delimiter-look-alike", at, "2046 §5.1.1", "no delimiter; kept as text")
 
@@ -221,16 +222,20 @@ class Builder:
 
     def remember(self, part: Part, boundary: bytes, default_type: str) -> None:
         """Enter a multipart's delimiter and close delimiter in the table; an outer part's equal line stays its own."""
-        if boundary:
-            item = _Multipart(part, len(self.open) - 1, boundary, default_type)
+        # QUIRK: a boundary must not end in a space; where one does, delimiters lose it and close delimiters may not.
+        delimiter = b"--" + boundary.rstrip(b" ")
+        if delimiter != b"--":
+            closing = {delimiter + b"--", b"--" + boundary + b"--"}
+            item = _Multipart(part, len(self.open) - 1, delimiter, closing, default_type)
             self.multiparts.append(item)
             part.preamble_span = part.body_span
-            self.lines.setdefault(b"--" + boundary, (item, False))
-            self.lines.setdefault(b"--" + boundary + b"--", (item, True))
+            self.lines.setdefault(delimiter, (item, False))
+            for line in closing:
+                self.lines.setdefault(line, (item, True))
 
     def boundary_octets(self, part: Part) -> bytes:
         """Give a boundary as it stands in the header, where characters beyond ASCII are UTF-8 or latin-1 (QUIRK)."""
-        text = part.params.get("boundary", "").rstrip(" ")
+        text = part.params.get("boundary", "")
         octets = text.encode()
         if octets.isascii() or self.raw.find(octets, *part.header_span) >= 0:
             return octets
@@ -289,7 +294,7 @@ class Builder:
 
     def forget(self, item: _Multipart) -> None:
         """Take a multipart's lines out of the table."""
-        for line in (b"--" + item.boundary, b"--" + item.boundary + b"--"):
+        for line in (item.delimiter, *item.closing):
             if line in self.lines and self.lines[line][0] is item:
                 del self.lines[line]
 
