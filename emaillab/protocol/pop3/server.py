@@ -278,10 +278,6 @@ class Pop3Server(Machine):
         super().disconnected()
         self._unlock()
 
-    def reset_for_tls(self) -> None:
-        """Forget the user name that came in the clear."""
-        self._user = b""
-
     # Steps
 
     def capabilities(self) -> list[bytes]:

@@ -104,6 +104,13 @@ def test_by_hand_the_client_knows_which_responses_have_more_lines(host: Pop3Host
     assert str(pop.command("uidl")) == "+OK unique-ids follow\n1 7.1\n2 7.2\n3 7.3\n."
 
 
+def test_a_sasl_response_is_no_command_even_if_it_looks_like_one() -> None:
+    pop = Pop3Client(Script(b"+OK\r\n+ \r\n+OK logged in\r\n+OK\r\nTOP\r\n.\r\n"))
+    assert not pop.command("AUTH PLAIN").ok
+    assert pop.command("CAPA").lines is None  # base64 may spell anything
+    assert pop.command("CAPA").lines == (b"TOP",)
+
+
 def test_pipelined_commands_go_out_in_one_segment(host: Pop3Host) -> None:
     pop = logged_in(host)
     replies = pop.pipeline(["STAT", "LIST", "DELE 1", "LIST"])
