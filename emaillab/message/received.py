@@ -1,0 +1,268 @@
+"""What does one Received field say: who got the message from whom, how, and when?
+
+>>> field = b"from crepes.fr ([192.0.2.1])\\r\\n by hamburger.edu with ESMTPS id 7; Mon, 3 Mar 2025 12:00:00 +0100"
+>>> got = read_received(field, 0, len(field))
+>>> got.from_, got.from_ip, got.by, got.with_, got.id, str(got.time)
+('crepes.fr', '192.0.2.1', 'hamburger.edu', 'ESMTPS', '7', '2025-03-03 11:00:00+00:00')
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import NamedTuple
+
+from .clauses import Clause, read_clauses
+from .defects import Defect
+
+_LONGEST_HOST = 300  # a longer word is neither a name (255, RFC 5321 §4.5.3.1.2) nor an address
+_IPV4 = re.compile(r"(\[)?((?:\d{1,3}\.){3}\d{1,3})\]?(?::\d{1,5})?,?")
+_IPV6 = re.compile(
+    r"(\[)?(?:IPv6:)?([0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]*:[0-9A-Fa-f.]*)(?:%\w{1,20})?\]?(?::\d{1,5})?,?", re.I
+)
+_NOT_IN_A_NAME = re.compile(r"[\s\[\]=/:,]")
+_TLS = re.compile(r"(?<![A-Za-z0-9])(?:TLS|SSL)[v_ ]?\d", re.IGNORECASE)
+_GREETINGS = ("helo", "ehlo", "lhlo")
+_NO_GREETING = ("local", "http", "mapi", "nnfmp", "uucp", "esmtpshell")
+
+
+class Reading(NamedTuple):
+    """What one Received field says; None stands for what it does not tell."""
+
+    from_: str | None
+    by: str | None
+    with_: str | None
+    id: str | None
+    for_: str | None
+    via: str | None
+    time: datetime | None
+    zone_known: bool
+    from_ip: str | None
+    helo: str | None
+    rdns: str | None
+    defects: tuple[Defect, ...]
+
+
+class Peer(NamedTuple):
+    """What the receiver knew of the sender: its address, the name it gave, and the name DNS gives the address."""
+
+    ip: str | None
+    helo: str | None
+    rdns: str | None
+
+
+def read_received(raw: bytes, start: int, end: int) -> Reading:
+    """Read the Received field whose value stands at `start` to `end` of a message; never raises.
+
+    Source: RFC 5321 §4.4.
+    """
+    return read_regular(raw, start, end) or read_tolerantly(raw, start, end)
+
+
+# --- fields that follow the grammar ---
+
+# Stamp = From-domain By-domain Opt-info [CFWS] ";" FWS date-time      RFC 5321 §4.4
+# One match for what most servers write: each clause at most once, of one word each, in the order of the grammar.
+# No group can match in two ways (all repetitions are possessive), so that failing costs no more than succeeding.
+_WS = r"[ \t\r\n]"
+_COMMENTS = r"(?:[ \t\r\n]*+\((?:[^()\\]++|\([^()\\]*+\))*+\))*+"
+_WORD = r"(?!(?i:from|by|via|with|id|for|tls)[\s();])([^\s()\";<]++)"
+_OCTET = r"(?:1?\d?\d|2[0-4]\d|25[0-5])"
+_PEER = r"WS*+\((?:([\w-]++(?:\.[\w-]++)*+\.?+)WS++)?+\[(OCTET\.OCTET\.OCTET\.OCTET)\]\)"
+_DATE = (
+    r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),WS*+)?+(\d{1,2}+)WS++"
+    r"(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)WS++(\d{4})WS++([01]\d|2[0-3]):([0-5]\d):([0-5]\d)WS++([+-][01]\d[0-5]\d)"
+)
+_REGULAR = re.compile(
+    (
+        r"WS*+(?:fromWS++WORD(?:" + _PEER + r")?+(COMMENTS)WS++)?+byWS++WORDCOMMENTS"
+        r"(?:WS++viaWS++WORDCOMMENTS)?+(?:WS++withWS++WORDCOMMENTS(?:WS++tlsWS++TOKENCOMMENTS)?+)?+"
+        r"(?:WS++idWS++WORDCOMMENTS)?+"
+        r"(?:WS++forWS++(?:<([^<>\s]++)>|WORD)COMMENTS)?+WS*+;WS*+" + _DATE + r"COMMENTSWS*+"
+    )
+    .replace("WORD", _WORD)
+    .replace("TOKEN", _WORD.replace("([^", "(?:[^"))
+    .replace("COMMENTS", _COMMENTS)
+    .replace("OCTET", _OCTET)
+    .replace("WS", _WS),
+    re.ASCII,
+)
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def read_regular(raw: bytes, start: int, end: int) -> Reading | None:
+    """Read a field that follows the grammar, in one match; None when anything in it needs a closer look.
+
+    The result is that of `read_tolerantly`, several times as fast.
+    """
+    text = raw[start:end].decode("latin-1")
+    found = _REGULAR.fullmatch(text) if text.isascii() else None
+    if found is None:
+        return None
+    from_, name, ip, more, by, via, with_, id_, path, bare_path, *day, hour, minute, second, zone = found.groups()
+    if more and _tells_more_of_the_peer(more):
+        return None
+    try:
+        time = _midnight(*day) + timedelta(0, int(hour) * 3600 + int(minute) * 60 + int(second) - _east_s(zone))
+    except (ValueError, OverflowError):  # a day that no month has, the year 0
+        return None
+    rdns = None
+    if name and name != "unknown":
+        rdns = name if name[-1].isalpha() and "." in name and len(name) < _LONGEST_HOST else _host_name(name)
+        if rdns is None:
+            return None
+    if from_ and ip is None:
+        ip = find_ip(from_)
+    helo = from_
+    if (with_ and with_.lower().startswith(_NO_GREETING)) or (via and via.lower().startswith(_NO_GREETING)):
+        helo = None
+    return Reading(from_, by, with_, id_, path or bare_path, via, time, zone != "-0000", ip, helo, rdns, ())
+
+
+def _tells_more_of_the_peer(comments: str) -> bool:
+    """Tell whether a greeting or an address may stand in comments that the match did not take apart."""
+    lower = comments.lower()
+    greeting = "helo" in lower or "hlo" in lower
+    return greeting or "[" in lower or lower.count(".") > 2 or lower.count(":") > 1
+
+
+@lru_cache(256)
+def _midnight(day: str, month: str, year: str) -> datetime:
+    return datetime(int(year), _MONTHS.index(month) + 1, int(day), tzinfo=UTC)
+
+
+@lru_cache(256)
+def _east_s(zone: str) -> int:
+    """Tell the seconds east of Greenwich for `+hhmm` or `-hhmm`."""
+    seconds = int(zone[1:3]) * 3600 + int(zone[3:5]) * 60
+    return -seconds if zone[0] == "-" else seconds
+
+
+# --- all other fields ---
+
+
+def read_tolerantly(raw: bytes, start: int, end: int) -> Reading:
+    """Read a field clause by clause, whatever it looks like."""
+    clauses, date, defects = read_clauses(raw, start, end)
+    first: dict[str, Clause] = {}
+    for clause in clauses:
+        first.setdefault(clause.name, clause)
+    from_, with_, via, by = (first.get(name) for name in ("from", "with", "via", "by"))
+    peer = _peer(from_, with_, via)
+    return Reading(
+        from_=_host(from_.words) if from_ else None,
+        by=by.words[0] if by and by.words else None,
+        with_=_text(with_),
+        id=_text(first.get("id")),
+        for_=_path(first.get("for")),
+        via=_text(via),
+        time=date.utc if date else None,
+        zone_known=date is not None and date.zone_known,
+        from_ip=peer.ip,
+        helo=peer.helo,
+        rdns=peer.rdns,
+        defects=defects,
+    )
+
+
+def _text(clause: Clause | None) -> str | None:
+    return clause.value if clause and clause.words else None
+
+
+def _host(words: tuple[str, ...]) -> str | None:
+    """Choose the words that name the sender. QUIRK: `unknown [192.0.2.1]`, `mail pickup service`."""
+    if len(words) > 1:
+        words = tuple(word for word in words if not find_ip(word)) or words[:1]
+    return " ".join(words) or None
+
+
+def _path(clause: Clause | None) -> str | None:
+    """Give the address of a `for` clause, which may hold but one path. Source: RFC 5321 §4.4."""
+    if not clause or not clause.words:
+        return None
+    first = clause.words[0]
+    if "@" not in first and not first.startswith("<"):
+        return clause.value
+    return first[1:-1] if first.startswith("<") and first.endswith(">") else first
+
+
+# --- who sent it ---
+
+
+def find_ip(word: str) -> str | None:
+    """Read an IP address, with or without `[…]`, `IPv6:` and port; None for any other word.
+
+    >>> find_ip("[IPv6:2001:db8::1]"), find_ip("192.0.2.1:25"), find_ip("15.1.225.420")
+    ('2001:db8::1', '192.0.2.1', None)
+    """
+    if len(word) > 64:
+        return None
+    if found := _IPV4.fullmatch(word):
+        return found[2] if all(int(octet) < 256 for octet in found[2].split(".")) else None
+    if word.count(":") > 1 and (found := _IPV6.fullmatch(word)):
+        import ipaddress
+
+        try:
+            ipaddress.IPv6Address(found[2])
+        except ValueError:
+            return None
+        return found[2]
+    return None
+
+
+def _peer(from_: Clause | None, with_: Clause | None, via: Clause | None) -> Peer:
+    """Read who the sender was from its clause, and from nowhere else: version numbers look like addresses too."""
+    if from_ is None:
+        return Peer(None, None, None)
+    ip = helo = rdns = None
+    for comment in from_.comments:
+        found = _read_comment(comment)
+        ip, helo, rdns = ip or found.ip, helo or found.helo, rdns or found.rdns
+    name = _host(from_.words)
+    literal = next((ip for ip in map(find_ip, from_.words) if ip), None)
+    if helo:  # QUIRK: Exim and qmail write the name from DNS first, and what the client said into a comment.
+        rdns = rdns or (_host_name(name) if name and not literal else None)
+    elif name and " " not in name and not _without_greeting(with_, via):
+        helo = name
+    return Peer(ip or literal, helo, rdns)
+
+
+def _without_greeting(with_: Clause | None, via: Clause | None) -> bool:
+    """Tell whether the message came by a way on which nobody says HELO."""
+    return any(clause and clause.value.lower().startswith(_NO_GREETING) for clause in (with_, via))
+
+
+def _read_comment(comment: str) -> Peer:
+    """Read `(name [address])`, `(helo=name)`, `(HELO name)`, `([address]:port helo=name ident=user)`."""
+    ip = helo = None
+    bracketed = False
+    words = comment.replace("(", " ").replace(")", " ").split()
+    for place, word in enumerate(words):
+        key, equals, value = word.partition("=")
+        if equals:
+            if key.lower() in _GREETINGS and value:
+                helo = helo or value
+        elif place and words[place - 1].lower() in _GREETINGS:
+            helo = helo or word
+        elif (not ip or (not bracketed and word.startswith("["))) and (found := find_ip(word)):
+            ip, bracketed = found, word.startswith("[")
+    return Peer(ip, helo, _host_name(words[0]) if ip else None)
+
+
+def _host_name(word: str) -> str | None:
+    """Read a name from DNS, such as `mx.example.org.` or `IDENT:root@mx.example.org`; None for any other word."""
+    host = word.rpartition("@")[2].removesuffix(".")
+    if host == "localhost":
+        return host
+    usable = "." in host and len(host) < _LONGEST_HOST and not _NOT_IN_A_NAME.search(host) and not find_ip(host)
+    return host if usable else None
+
+
+def cipher_of(clauses: Sequence[Clause]) -> str | None:
+    """Collect what is written about TLS: in a comment, or in a `tls` clause (RFC 8314 §4.3)."""
+    said = [clause.value for clause in clauses if clause.name == "tls"]
+    comments = (comment for clause in clauses for comment in clause.comments)
+    noted = next((comment for comment in comments if _TLS.search(comment)), None)
+    return ", ".join([*([noted] if noted else []), *said]) or None
