@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -37,29 +38,40 @@ class CommandError(Exception):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command. Returns: the exit status: 0 done, 2 wrong usage or input, 130 interrupted."""
     words = list(sys.argv[1:] if argv is None else argv)
-    parser = _parser(words)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a letter may hold characters that this terminal does not have
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        arguments = parser.parse_args(words)
+        arguments = _parser(words).parse_args(words)
         status: int = arguments.run(arguments)
-        sys.stdout.flush()
+        print(end="", flush=True)
         return status
     except SystemExit as end:  # argparse has said what was wrong, or shown its help
         return int(end.code or 0)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # the reader of our output has left, as `head` does
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123  its flush at exit must not fail again
+        _drop_unwritable()
         return 0
     except (CommandError, OSError, ValueError) as error:
+        _drop_unwritable()
         print(f"emaillab {words[0]}: {_sentence(error)}", file=sys.stderr)
         return USAGE
 
 
 def _sentence(error: Exception) -> str:
     """Say an error in one line."""
-    if isinstance(error, OSError) and error.strerror and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
-    return " ".join(str(error).split())
+    text = str(error)
+    if isinstance(error, OSError) and error.strerror:
+        text = error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
+    return " ".join(text.split())
+
+
+def _drop_unwritable() -> None:
+    """Give up output that cannot be written, so that the flush at the interpreter's end does not fail again."""
+    try:
+        print(end="", flush=True)
+    except OSError:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123  it stays open to the end
 
 
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
@@ -80,4 +92,4 @@ class _Parser(argparse.ArgumentParser):
     """A parser that says what was wrong in one line."""
 
     def error(self, message: str) -> None:  # type: ignore[override]
-        self.exit(USAGE, f"{self.prog}: {message} (see {self.prog} --help)\n")
+        self.exit(USAGE, f"{self.prog}: {' '.join(message.split())} (see {self.prog} --help)\n")

@@ -82,9 +82,9 @@ def _by_imap(net: Internet) -> bytes:
         bob.login("bob", "secret")
         bob.select("INBOX")
         bob.fetch("1", "(UID FLAGS RFC822.SIZE ENVELOPE)")
-        raw = bob.fetch("1", "BODY[]")[0]["BODY[]"]
+        raw = bob.fetch("1", "BODY[]")[0].body()
         bob.logout()
-    return bytes(raw)
+    return raw or b""
 
 
 def _sha256(raw: bytes) -> str:

@@ -149,6 +149,7 @@ class Connection:
         self.sent = self.read = 0  # octets; each is written by one thread alone
         self._tls: Any = None
         self.engine: Engine = _NOT_OPEN
+        self.encrypted: Callable[[str], None] = lambda version: None  # told of STARTTLS, before the engine goes on
         self.send: Callable[[bytes, float], None] = lambda data, arrival_s: None
 
     @property
@@ -256,6 +257,7 @@ class Connection:
             if self.engine is _NOT_OPEN:
                 self.open(self.at_s)
             else:
+                self.encrypted(tls.version)
                 self.engine.tls_started()
         return plain
 

@@ -62,6 +62,7 @@ class TcpNetwork(Network):
         self.ports: dict[tuple[str, str], int] = {}  # ask for a port here before `listen`; 0 is any free one
         self._listeners: dict[tuple[str, str], socket.socket] = {}
         self._callers: dict[int, TcpStream] = {}  # our own clients by local port, until they are accepted
+        self._streams: weakref.WeakSet[TcpStream] = weakref.WeakSet()
         self._loop = Loop()
         self._finalizer = weakref.finalize(self, self._loop.stop)
 
@@ -81,6 +82,7 @@ class TcpNetwork(Network):
         wire = self._wire(client, found)
         stream = TcpStream(self, client, found.host, wire)
         self._callers[stream.port] = stream
+        self._streams.add(stream)
         opened_s = self.clock.seconds
         stream.open_s = opened_s + 3 * wire.link.latency_s
         stream.open(self.address(server, service))
@@ -104,6 +106,8 @@ class TcpNetwork(Network):
             listener.close()
         if server is None:
             self._finalizer()
+            for stream in list(self._streams):
+                stream.close()
 
     @property
     def running(self) -> bool:
@@ -171,8 +175,11 @@ class TcpStream(Stream):
     def _hang_up(self) -> None:
         accepted = self.accepted
         self._socket.close()
-        if accepted is not None:
+        if accepted is not None and self.network.running:
             self._wait(lambda: accepted.connection.closed)
+
+    def __del__(self) -> None:
+        self._socket.close()
 
     def _wait(self, ready: Callable[[], bool]) -> None:
         """Wait until the loop says so; in short waits, so that an Interrupt gets through on every system."""
@@ -363,4 +370,5 @@ def _bound(ip: str, port: int) -> socket.socket:
             raise PortInUse(
                 f"port {port} on {ip} is in use by another program; choose another, or 0 for any free one"
             ) from None
-        raise OSError(f"cannot listen on {ip} port {port}: {error.strerror or error}") from None
+        why = (error.strerror or str(error)).partition(" (while attempting")[0]  # Python says the address once more
+        raise OSError(f"cannot listen on {ip} port {port}: {why}") from None

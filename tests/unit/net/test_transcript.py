@@ -1,0 +1,92 @@
+"""The record of a session: lines, phases, states, and keeping it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from emaillab.net.transcript import Chunk, Label, Transcript, readable
+
+
+def talk() -> Transcript:
+    """Two pipelined commands, cut in the middle of a line, and a reply of two lines."""
+    transcript = Transcript(protocol="smtp", client="a", server="b", port=25)
+    transcript.heard(Chunk("S", b"220 b\r\n", 0.0, 0.1))
+    transcript.heard(Chunk("C", b"EHLO a\r\nNO", 0.1, 0.2))
+    transcript.labelled(Label("EHLO", "OK", "GREETED", "READY", "handshake", 8, 7))
+    transcript.heard(Chunk("S", b"250-b\r\n250 HELP\r\n", 0.2, 0.3))
+    transcript.heard(Chunk("C", b"OP\r\n", 0.3, 0.4))
+    transcript.labelled(Label("NOOP", "OK", "READY", "READY", "transfer", 14, 24))
+    transcript.heard(Chunk("S", b"250 \xff ok\r\n", 0.4, 0.5))
+    return transcript
+
+
+def test_a_line_cut_in_two_is_one_line_where_it_ends() -> None:
+    assert [str(line) for line in talk().lines] == [
+        "S: 220 b",
+        "C: EHLO a",
+        "S: 250-b",
+        "S: 250 HELP",
+        "C: NOOP",
+        "S: 250 \\xff ok",
+    ]
+    noop = talk().lines[4]
+    assert (noop.sent_s, noop.arrived_s) == (0.1, 0.4)
+
+
+def test_every_line_has_one_phase_and_its_states() -> None:
+    assert [(p.name, p.octets) for p in talk().phases] == [("handshake", 7 + 8 + 17), ("transfer", 6 + 10)]
+    assert [(line.before, line.after) for line in talk().lines][1:4] == [("GREETED", "READY")] * 3
+    assert sum(phase.octets for phase in talk().phases) == talk().octets()
+
+
+def test_what_is_unfinished_is_a_line_too() -> None:
+    transcript = talk()
+    transcript.heard(Chunk("C", b"QUI", 0.6, 0.7))
+    assert transcript.lines[-1].data == b"QUI"
+
+
+def test_the_digest_does_not_depend_on_segments() -> None:
+    whole, cut = talk(), talk()
+    cut.chunks[1:2] = [Chunk("C", b"EHLO", 0.1, 0.2), Chunk("C", b" a\r\nNO", 0.1, 0.2)]
+    assert whole.digest == cut.digest
+    cut.chunks[0] = Chunk("C", b"220 b\r\n", 0.0, 0.1)
+    assert whole.digest != cut.digest
+
+
+def test_saved_and_loaded_it_is_the_same(tmp_path: Path) -> None:
+    path = talk().save(tmp_path / "talk.json")
+    assert Transcript.load(path) == talk()
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (lambda v: "[]", "not a transcript"),
+        (lambda v: "{", "line 1"),
+        (lambda v: json.dumps({k: v[k] for k in v if k != "chunks"}), "chunks"),
+        (lambda v: json.dumps(v | {"labels": [{"verb": "x"}]}), "damaged"),
+    ],
+)
+def test_a_file_that_is_no_transcript_gets_one_sentence(tmp_path: Path, damage, says: str) -> None:
+    path = tmp_path / "talk.json"
+    path.write_text(damage(talk().to_json()), "utf-8")
+    with pytest.raises(ValueError, match=says) as caught:
+        Transcript.load(path)
+    assert "talk.json" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_long_content_is_folded_and_dialogue_is_not() -> None:
+    transcript = Transcript(protocol="smtp", client="a", server="b", port=25)
+    content = b"".join(b"line %d\r\n" % n for n in range(30)) + b".\r\n"
+    transcript.heard(Chunk("C", b"DATA\r\n", 0, 0))
+    transcript.labelled(Label("DATA", "MORE", "RCPT", "CONTENT", "transfer", 6, 0))
+    transcript.heard(Chunk("C", content, 0, 0))
+    transcript.labelled(Label("(content)", "OK", "CONTENT", "READY", "transfer", 6 + len(content), 0))
+    lines = transcript.text(fold=6).splitlines()
+    assert lines[:4] == ["C: DATA", "C: line 0", "C: line 1", "C: line 2"]
+    assert lines[4].startswith("C: … 25 lines, ") and lines[-1] == "C: ."
+
+
+def test_control_octets_are_shown_not_obeyed() -> None:
+    assert readable("\x1b[31mrot\x00\t中".encode() + b"\xfe") == "\\x1b[31mrot\\x00\t中\\xfe"
