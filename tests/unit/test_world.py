@@ -1,0 +1,170 @@
+"""The world: two networks with one record, time that is told to move, journeys, and no stray ports."""
+
+import gc
+import threading
+
+import pytest
+
+from emaillab.message.dissect import dissect
+from emaillab.message.trace import trace
+from emaillab.world import Internet
+
+KINDS = ("memory", "tcp")
+
+
+def send(net: Internet, **options: object) -> str:
+    letter = net.compose("Alice <alice@crepes.fr>", "Bob <bob@hamburger.edu>", "Crepes?", "Hello\n.\n..\n", **options)
+    assert net.submit(letter).accepted
+    return letter["Message-ID"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_letter_goes_from_alice_to_bob(kind: str) -> None:
+    with Internet.textbook(network=kind) as net:
+        message_id = send(net)
+        assert [len(host.queue) for host in net.hosts.values()] == [1, 0, 0, 0]
+        net.settle()
+        journey = net.journey(message_id)
+        assert [stop.host for stop in journey] == ["crepes.fr", "smtp.isp.example", "mx.hamburger.edu", "hamburger.edu"]
+        [raw] = net["hamburger.edu"].letters("bob")
+        assert dissect(raw).decoded == b"Hello\r\n.\r\n..\r\n"
+        assert [hop.by for hop in trace(raw).hops] == [stop.host for stop in journey]
+        assert raw.endswith(journey.raw["hamburger.edu"])
+        assert [t.cause for t in net.transcripts] == [None, "1", "2", "3"]
+
+
+def test_both_networks_leave_the_same_record() -> None:
+    records = []
+    for kind in KINDS:
+        with Internet.textbook(network=kind) as net:
+            send(net)
+            net.settle()
+            with net.pop3("hamburger.edu") as bob:
+                bob.login("bob", "secret")
+                bob.retr(1)
+            with net.imap("hamburger.edu") as bob:
+                bob.login("bob", "secret")
+                bob.select("INBOX")
+                bob.fetch("1:*", ("UID", "BODY.PEEK[]"))
+            records.append([transcript.to_json() for transcript in net.transcripts])
+    assert records[0] == records[1]
+
+
+def test_another_seed_gives_other_names_and_the_same_way() -> None:
+    ids = set()
+    for seed in (1, 2, 1):
+        with Internet.textbook(network="memory", seed=seed) as net:
+            ids.add(send(net))
+    assert len(ids) == 2
+
+
+def test_a_stopped_host_gets_its_mail_later() -> None:
+    with Internet.textbook(network="memory") as net:
+        net.stop("hamburger.edu")
+        message_id = send(net)
+        net.settle()
+        assert len(net["mx.hamburger.edu"].queue) == 1
+        assert net["hamburger.edu"].letters("bob") == []
+        net.start("hamburger.edu")
+        net.advance(minutes=29)
+        assert net["hamburger.edu"].letters("bob") == []
+        net.advance(minutes=2)
+        assert len(net["hamburger.edu"].letters("bob")) == 1
+        last = net.journey(message_id).stops[-1]
+        assert 1800 < last.at_s < 1830
+
+
+def test_five_days_of_retries_end_with_a_report_to_alice() -> None:
+    with Internet.textbook(network="memory") as net:
+        net.stop("hamburger.edu")
+        send(net)
+        net.advance(days=6)
+        assert all(len(host.queue) == 0 for host in net.hosts.values())
+        [report] = net["crepes.fr"].letters("alice")
+        assert dissect(report).content_type == "multipart/report"
+
+
+def test_a_stranger_cannot_relay_through_any_host() -> None:
+    with Internet.textbook(network="memory") as net:
+        for name in net.hosts:
+            with net.smtp(name, client="bob.hamburger.edu" if name != "hamburger.edu" else "alice.crepes.fr") as eve:
+                eve.ehlo("eve.example")
+                eve.mail("eve@evil.example")
+                assert eve.rcpt("victim@elsewhere.example").code == 550
+
+
+def test_clock_offsets_show_in_the_stamps_and_not_in_the_truth() -> None:
+    with Internet(network="memory") as net:
+        net.host("a.example", users={"alice": "x"})
+        net.host("b.example", users={"bob": "x"}, clock_offset_s=-60)
+        net.link("a.example", "b.example", latency_s=0.5)
+        letter = net.compose("alice@a.example", "bob@b.example", "skew")
+        net.submit(letter)
+        net.settle()
+        stops = net.journey(letter["Message-ID"]).stops
+        assert 0 < stops[1].at_s - stops[0].at_s < 10
+        assert trace(net["b.example"].letters("bob")[0]).hops[1].delay_s < -50
+
+
+def test_tls_is_offered_when_asked_for_and_hides_the_octets() -> None:
+    for kind in KINDS:
+        with Internet(network=kind, tls=True) as net:
+            net.host("a.example", users={"alice": "secret"}, services=("smtp", "imaps", "pop3"))
+            with net.smtp("a.example") as client:
+                client.ehlo("me")
+                assert client.starttls().ok
+                client.ehlo("me")
+                assert "STARTTLS" not in client.extensions
+                assert client.login("alice", "secret").ok
+            assert [line.tls for line in net.transcripts[0].lines][-1]
+            with net.imap("a.example", service="imaps") as client:
+                assert client.login("alice", "secret").ok
+            with net.pop3("a.example") as client:
+                assert client.stls().ok
+                assert client.login("alice", "secret").ok
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (lambda net: net["c.example"], "no mail host c.example"),
+        (lambda net: net.smtp("crepes.fr", client="nobody.example"), "no host or device nobody.example"),
+        (lambda net: net.link("crepes.fr", "c.example"), "no host c.example"),
+        (lambda net: net.journey("<x@y>"), "no host has seen"),
+        (lambda net: net.host("crepes.fr"), "there is a host crepes.fr already"),
+        (
+            lambda net: net.submit(net.compose("eve@evil.example", "bob@hamburger.edu")),
+            "holds the mailboxes of evil.example",
+        ),
+        (lambda net: net.link("crepes.fr", "hamburger.edu", latency_s=-1), "latency"),
+        (lambda net: net.address("crepes.fr", "smtp"), "no ports"),
+    ],
+)
+def test_a_wrong_call_gets_one_sentence(wrong, says: str) -> None:
+    with Internet.textbook(network="memory") as net, pytest.raises((KeyError, ValueError, ConnectionError), match=says):
+        wrong(net)
+
+
+def test_wrong_kinds_are_named() -> None:
+    with pytest.raises(ValueError, match='"tcp"'):
+        Internet(network="udp")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match='"virtual"'):
+        Internet(network="memory", clock="sundial")  # type: ignore[arg-type]
+
+
+def test_worlds_leave_no_thread_and_no_port(leaves_nothing) -> None:
+    for _ in range(3):
+        net = Internet.textbook(network="tcp")
+        send(net)
+        net.settle()
+        net.close()
+
+
+def test_a_world_nobody_holds_ends_by_itself() -> None:
+    before = threading.active_count()
+    for _ in range(3):
+        net = Internet.textbook(network="tcp")
+        send(net)
+    del net
+    gc.collect()
+    assert threading.active_count() <= before + 0
