@@ -119,7 +119,7 @@ def _address(ip: str) -> bytes:
 
 def _checksum(data: bytes) -> int:
     """Return the Internet checksum. Source: RFC 1071."""
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data[: len(data) // 2 * 2]))
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data[: len(data) // 2 * 2]))
     if len(data) % 2:
         total += data[-1] << 8
     while total >> 16:

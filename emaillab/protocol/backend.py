@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
-
 NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 """What a clock shows that nobody has set."""
 
