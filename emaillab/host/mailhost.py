@@ -199,7 +199,7 @@ class MailHost:
         ip = connection.client.ip
         loopback = ip in ("::1", "localhost") or ip.startswith("127.")
         transcript = connection.wire.transcript
-        return Session(
+        session = Session(
             server_name=self.name,
             peer_ip=ip,
             peer_name="localhost" if loopback else self._reverse(ip),
@@ -212,6 +212,8 @@ class MailHost:
             submission=service in ("submission", "smtps"),
             tokens=self.token,
         )
+        connection.encrypted = partial(setattr, session, "tls")
+        return session
 
     # What its SMTP server asks
 
