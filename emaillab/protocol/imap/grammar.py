@@ -16,7 +16,7 @@ GrammarError: octet 9: expected a number, found ')'
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from typing import NoReturn, TypeVar
@@ -166,9 +166,14 @@ class Cursor:
         """Consume an atom."""
         return self.match(_ATOM, expected)[0]
 
-    def keyword(self, expected: str) -> str:
-        """Consume an atom of the protocol's own. Returns: it in capitals."""
-        return self.atom(expected).decode("ascii").upper()
+    def keyword(self, expected: str, among: Container[str] | None = None) -> str:
+        """Consume an atom of the protocol's own, one of those that are known. Returns: it in capitals."""
+        start = self.at
+        word = self.atom(expected).decode("ascii").upper()
+        if among is not None and word not in among:
+            self.at = start
+            self.fail(expected)
+        return word
 
     def number(self, expected: str = "a number") -> int:
         """Consume a number."""

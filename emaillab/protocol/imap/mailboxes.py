@@ -75,7 +75,7 @@ class MailboxCommands(ImapSession):
         cursor.space()
         name = parse_mailbox(cursor)
         cursor.space()
-        items = cursor.items(lambda: _status_item(cursor))
+        items = cursor.items(lambda: cursor.keyword("one of " + " ".join(STATUS_ITEMS), STATUS_ITEMS))
         cursor.end()
         mailbox = self._mailbox(name)
         values = b" ".join(b"%b %d" % (item.encode(), _count(mailbox, item)) for item in items)
@@ -140,16 +140,6 @@ def _summary(view: View) -> list[bytes]:
         b"OK [UIDVALIDITY %d] UIDs are valid" % view.mailbox.uid_validity,
     ]
     return [b"* " + line + b"\r\n" for line in lines]
-
-
-def _status_item(cursor: Cursor) -> str:
-    start = cursor.at
-    expected = "one of " + " ".join(STATUS_ITEMS)
-    item = cursor.keyword(expected)
-    if item not in STATUS_ITEMS:
-        cursor.at = start
-        cursor.fail(expected)
-    return item
 
 
 def _count(mailbox: Mailbox, item: str) -> int:

@@ -103,9 +103,7 @@ def parse_response(unit: bytes) -> Continuation | Tagged | Untagged:
             return _untagged(cursor)
         tag = cursor.tag().decode("ascii")
         cursor.space()
-        name = cursor.keyword("OK, NO or BAD")
-        if name not in {"OK", "NO", "BAD"}:
-            cursor.fail("OK, NO or BAD before this")
+        name = cursor.keyword("OK, NO or BAD", {"OK", "NO", "BAD"})
         return Tagged(tag, Outcome[name], *_status(cursor), unit)
     except GrammarError as error:
         raise ProtocolError(f"the server's response cannot be read at {error}") from None

@@ -105,13 +105,9 @@ def _parse_key(cursor: Cursor, charset: str, depth: int) -> Key:
         return Key("()", keys=tuple(keys))
     if cursor.data[cursor.at : cursor.at + 1] in b"0123456789*" and not cursor.at_end:
         return Key("SET", parse_set(cursor))
-    start = cursor.at
-    name = cursor.keyword("a search key such as ALL, UNSEEN or FROM")
+    name = cursor.keyword("a search key such as ALL, UNSEEN or FROM", PLAIN_KEYS | _ARGUMENTS)
     if name in PLAIN_KEYS:
         return Key(name)
-    if name not in _ARGUMENTS:
-        cursor.at = start
-        cursor.fail("a search key such as ALL, UNSEEN or FROM")
     cursor.space()
     if name == "NOT":
         return Key(name, keys=(_parse_key(cursor, charset, depth + 1),))

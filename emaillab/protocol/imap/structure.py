@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from emaillab.message.dissect import Part
     from emaillab.message.fields import Address
 
+DEEPEST = 100  # levels of parts shown; SIMPLIFIED: what lies deeper is shown closed, no client opens it
+
 
 def envelope(header: Header) -> bytes:
     """Write date, subject, from, sender, reply-to, to, cc, bcc, in-reply-to, message-id; Sender defaults to From.
@@ -64,29 +66,40 @@ def _text(text: str) -> bytes:
     return string(text.encode("ascii") if text.isascii() else b" ".join(encode_words(text)))
 
 
-def structure(part: Part, *, extended: bool) -> bytes:
+def structure(part: Part, *, extended: bool, depth: int = 0) -> bytes:
     """Write the outline of a part: BODYSTRUCTURE with extension data, BODY without.
 
     Source: RFC 9051 §7.5.2 "BODYSTRUCTURE".
     """
     kind, _, subtype = part.content_type.partition("/")
-    if kind == "multipart" and part.children:
-        children = b"".join(structure(child, extended=extended) for child in part.children)
+    if kind == "multipart" and part.children and depth < DEEPEST:
+        children = b"".join(structure(child, extended=extended, depth=depth + 1) for child in part.children)
         tail = [_params(part.params), *_placement(part)] if extended else []
         return b"(" + b" ".join([children, _label(subtype), *tail]) + b")"
     if kind == "multipart":  # QUIRK: without any part; the grammar wants one
         kind, subtype = "text", "plain"
-    written = [*_basic_fields(part, kind, subtype, extended=extended), *(_extension(part) if extended else [])]
-    return b"(" + b" ".join(written) + b")"
+    fields = _basic_fields(part, kind, subtype)
+    if kind == "message" and subtype in {"rfc822", "global"}:
+        if part.children and depth < DEEPEST:
+            inner = part.children[0]
+            outline = structure(inner, extended=extended, depth=depth + 1)
+            fields += [envelope(inner.header), outline, _lines(part)]
+        else:
+            fields[:2] = [b'"APPLICATION"', b'"OCTET-STREAM"']  # the grammar wants an inner message
+    if kind == "text":
+        fields.append(_lines(part))
+    if extended:
+        fields += [_body(part.header.get("Content-MD5")), *_placement(part)]
+    return b"(" + b" ".join(fields) + b")"
 
 
-def _basic_fields(part: Part, kind: str, subtype: str, *, extended: bool) -> list[bytes]:
-    """Write type, parameters, id, description, encoding, octets; and lines of what has lines."""
+def _basic_fields(part: Part, kind: str, subtype: str) -> list[bytes]:
+    """Write type, parameters, id, description, encoding, octets."""
     params = part.params
     if kind == "text" and "charset" not in params:
         params = {"charset": "us-ascii", **params}  # the default: RFC 2045 §5.2
     start, end = part.body_span
-    fields = [
+    return [
         _label(kind),
         _label(subtype),
         _params(params),
@@ -95,16 +108,10 @@ def _basic_fields(part: Part, kind: str, subtype: str, *, extended: bool) -> lis
         _label(part.encoding or "7bit"),
         b"%d" % (end - start),
     ]
-    inner = part.children[0] if kind == "message" and part.children else None
-    if inner is not None and subtype in {"rfc822", "global"}:
-        fields += [envelope(inner.header), structure(inner, extended=extended)]
-    if kind == "text" or inner is not None:
-        fields.append(b"%d" % part.raw.count(b"\n", start, end))
-    return fields
 
 
-def _extension(part: Part) -> list[bytes]:
-    return [_body(part.header.get("Content-MD5")), *_placement(part)]
+def _lines(part: Part) -> bytes:
+    return b"%d" % part.raw.count(b"\n", *part.body_span)
 
 
 def _placement(part: Part) -> list[bytes]:
