@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from emaillab.message.checks import line_class, line_ends
+from emaillab.message.choices import preferred_alternative, related_root
 from emaillab.message.dissect import Part, dissect
 from emaillab.message.fields import Date, parse_addresses, parse_date, parse_header, parse_message_ids, parse_parameters
 from emaillab.message.filenames import safe_name
@@ -438,6 +439,20 @@ def test_m33_a_signed_part_is_kept_octet_for_octet() -> None:
     assert root.raw[slice(*root.children[0].span)] == signed
 
 
+def test_m33_the_last_alternative_understood_and_the_root_named_by_start() -> None:
+    related = (
+        b'Content-Type: multipart/related; boundary=r; start="<page@x>"\r\n\r\n--r\r\nContent-Type: image/png\r\n\r\nP\r\n'
+        b"--r\r\nContent-Type: text/html\r\nContent-ID: <page@x>\r\n\r\nH\r\n--r--"
+    )
+    root = dissect(multipart(b"--b\r\n\r\nT\r\n--b\r\n" + related + b"\r\n--b--\r\n", subtype=b"alternative"))
+    plain, rich = root.children
+    assert related_root(rich) is rich.children[1]
+    assert related_root(plain) is None
+    assert preferred_alternative(root, ["text/plain", "text/html"]) is rich
+    assert preferred_alternative(root, ["text/plain"]) is plain
+    assert preferred_alternative(root, ["audio/*"]) is None
+
+
 def test_m34_limits_stop_with_a_defect() -> None:
     levels = 1000
     head = b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(levels))
@@ -488,6 +503,9 @@ def test_imap_sections(spec: str, expected: bytes | None) -> None:
 def test_section_numbers() -> None:
     root = dissect(LETTER)
     assert [part.number for part in root.walk()] == ["", "1", "2", "2.TEXT", "2.1", "2.2"]
+    forward = dissect(b"Content-Type: message/rfc822\r\n\r\nSubject: in\r\n\r\nhi")
+    assert [part.number for part in forward.walk()] == ["", "1.1"]
+    assert (forward.section("1.1"), forward.section("1")) == (b"hi", b"Subject: in\r\n\r\nhi")
     single = dissect(b"Subject: a\r\n\r\nhi")
     assert (single.section("1"), single.section("2"), single.section("1.MIME")) == (b"hi", None, b"Subject: a\r\n\r\n")
     with pytest.raises(ValueError, match="no section"):
