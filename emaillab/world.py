@@ -15,11 +15,11 @@ import os
 import random
 import sys
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from emaillab.host.mailhost import Custody, MailHost
+from emaillab.host.mailhost import MailHost
+from emaillab.journey import Journey as Journey
 from emaillab.net.clock import Clock, VirtualClock, WallClock
 from emaillab.net.connection import End, Link
 from emaillab.net.dns import MX, A, Resolver, Zone
@@ -39,27 +39,6 @@ if TYPE_CHECKING:
 NetworkKind = Literal["tcp", "memory"]
 SERVICES = ("smtp", "submission", "pop3", "imap")
 NETS = ("192.0.2", "198.51.100", "203.0.113")  # for documentation, RFC 5737
-
-
-@dataclass(frozen=True, slots=True)
-class Journey:
-    """One letter's way: who had it when, and the sessions in which it travelled."""
-
-    message_id: str
-    stops: tuple[Custody, ...]  # in the order of true time
-    sessions: tuple[Transcript, ...]
-
-    @property
-    def raw(self) -> dict[str, bytes]:
-        """The letter's octets at every host that accepted it."""
-        return {stop.host: stop.raw for stop in self.stops}
-
-    def __iter__(self) -> Iterator[Custody]:
-        return iter(self.stops)
-
-    def __str__(self) -> str:
-        rows = [f"{stop.at_s:9.3f} s  {stop.host:24} {len(stop.raw):7} octets  session {stop.session}" for stop in self]
-        return "\n".join([f"Message-ID {self.message_id}", *rows])
 
 
 class Internet:
@@ -261,12 +240,21 @@ class Internet:
     def journey(self, message_id: str) -> Journey:
         """Return one letter's stops and sessions. Raises: KeyError when no host has seen it."""
         wanted = message_id.strip()
-        stops = [note for host in self.hosts.values() for note in host.custody if note.message_id == wanted]
-        if not stops:
+        found = [(note, host) for host in self.hosts.values() for note in host.custody if note.message_id == wanted]
+        if not found:
             raise KeyError(f"no host has seen a letter with Message-ID {wanted}")
         key = wanted.encode()
         sessions = [t for t in self.transcripts if key in t.sent_by("C") or key in t.sent_by("S")]
-        return Journey(wanted, tuple(sorted(stops, key=lambda stop: stop.at_s)), tuple(sessions))
+        came_in, carried = {note.session for note, _ in found}, {t.id for t in sessions}
+        return Journey(
+            wanted,
+            tuple(sorted((note for note, _ in found), key=lambda stop: stop.at_s)),
+            tuple(sessions),
+            {note.queue_id: tuple(filter(host.policy.is_ours, note.envelope.forward_paths)) for note, host in found},
+            frozenset(letter.id for _, host in found for letter in host.queue.letters()),
+            tuple(t for t in self.transcripts if t.cause in came_in and t.id not in carried),
+            self.clock.seconds,
+        )
 
     @property
     def transcripts(self) -> list[Transcript]:

@@ -1,0 +1,366 @@
+"""Where was the letter, who had a copy of it, and who answered for it?
+
+The answer changes hands at one moment: when a server says 250 after the final dot (RFC 5321 §6.1). The client keeps
+its copy until that 250 has come back over the line; so for this short time there are two copies, and one is in charge.
+
+>>> from emaillab.world import Internet
+>>> with Internet.textbook(network="memory") as net:
+...     letter = net.compose("alice@crepes.fr", "bob@hamburger.edu", "Hello", "Do you like crepes?\\n")
+...     _ = net.submit(letter)
+...     net.settle()
+>>> journey = net.journey(letter["Message-ID"])
+>>> for stay in journey.stays:
+...     print(stay)
+     0.000 s to     0.050 s  alice.crepes.fr, user agent
+     0.045 s to     0.160 s  crepes.fr, queue
+     0.150 s to     2.600 s  smtp.isp.example, queue
+     2.555 s to     9.575 s  mx.hamburger.edu, queue
+     9.573 s to         now  hamburger.edu, mailbox of bob@hamburger.edu
+>>> len(journey.at(0.046).copies), journey.at(0.046).responsible[0].host
+(2, 'crepes.fr')
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Literal, NamedTuple
+
+from emaillab.host.mailhost import Custody
+from emaillab.net.transcript import Side, Transcript
+
+Kind = Literal["user agent", "queue", "mailbox"]
+NEVER = float("inf")
+_ROUNDING_S = 1e-5  # a note's time went through a datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """One copy of a letter at one place, from one moment up to but not including another."""
+
+    kind: Kind
+    host: str  # a mail server, or the user's device
+    since_s: float  # seconds on the world's clock
+    until_s: float = NEVER  # NEVER: it is there still
+    in_charge_from_s: float = NEVER  # NEVER: it is a mere copy
+    in_charge_until_s: float = NEVER
+    mailbox: str = ""  # whose, for a mailbox
+    ended: str = ""  # why the copy is there no more
+
+    @property
+    def place(self) -> str:
+        """The place in words."""
+        return f"{self.host}, mailbox of {self.mailbox}" if self.mailbox else f"{self.host}, {self.kind}"
+
+    def held(self, at_s: float) -> bool:
+        """Tell whether the copy is there at a moment."""
+        return self.since_s <= at_s < self.until_s
+
+    def in_charge(self, at_s: float) -> bool:
+        """Tell whether whoever holds the copy has to see to it that the letter arrives, and stays."""
+        return self.in_charge_from_s <= at_s < min(self.in_charge_until_s, self.until_s)
+
+    def __str__(self) -> str:
+        end = "       now" if self.until_s == NEVER else f"{self.until_s:8.3f} s"
+        return f"{self.since_s:10.3f} s to {end:>11}  {self.place}"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to the letter, in words."""
+
+    at_s: float
+    text: str
+    session: str  # the id of the transcript
+    handover: bool = False  # whether the responsibility changed
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """All there is to say about a letter at one moment."""
+
+    at_s: float
+    copies: tuple[Stay, ...]
+    responsible: tuple[Stay, ...]
+    connections: tuple[Transcript, ...]  # open ones
+
+
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """One letter's way: who had it when, and the sessions in which it travelled."""
+
+    message_id: str
+    stops: tuple[Custody, ...]  # in the order of true time
+    sessions: tuple[Transcript, ...]
+    own: dict[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
+    """Queue id → the forward-paths whose mailboxes that host holds itself."""
+    queued: frozenset[str] = frozenset()
+    """The queue ids under which the letter still waits."""
+    attempts: tuple[Transcript, ...] = ()
+    """Sessions in which a host tried in vain to hand it on."""
+    until_s: float = NEVER  # when the journey was asked for: what comes later it does not know
+
+    @property
+    def raw(self) -> dict[str, bytes]:
+        """The letter's octets at every host that accepted it."""
+        return {stop.host: stop.raw for stop in self.stops}
+
+    @property
+    def stays(self) -> tuple[Stay, ...]:
+        """All copies that there were of the letter, in the order in which they came to be."""
+        found = [*self._agents(), *self._queues(), *self._mailboxes()]
+        return tuple(sorted(found, key=lambda stay: (stay.since_s, stay.kind != "user agent")))
+
+    def at(self, at_s: float) -> Whereabouts:
+        """Tell where the letter is and who answers for it. Args: at_s: seconds on the world's clock."""
+        stays = self.stays
+        return Whereabouts(
+            at_s,
+            tuple(stay for stay in stays if stay.held(at_s)),
+            tuple(stay for stay in stays if stay.in_charge(at_s)),
+            tuple(t for t in self.sessions if t.opened_s <= at_s < (NEVER if t.closed_s is None else t.closed_s)),
+        )
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """What happened to the letter, in the order of time."""
+        found = [event for session in self.sessions for event in self._events(session)]
+        return tuple(sorted(found, key=lambda event: event.at_s))
+
+    def __iter__(self) -> Iterator[Custody]:
+        return iter(self.stops)
+
+    def __str__(self) -> str:
+        rows = [f"{stop.at_s:9.3f} s  {stop.host:24} {len(stop.raw):7} octets  session {stop.session}" for stop in self]
+        return "\n".join([f"Message-ID {self.message_id}", *rows])
+
+    # The copies
+
+    def _handovers(self) -> list[Handover]:
+        sessions = {session.id: session for session in self.sessions}
+        return [_handover(stop, sessions.get(stop.session)) for stop in self.stops]
+
+    def _agents(self) -> Iterator[Stay]:
+        """Find the copies of user agents: the author's, until a server has taken it, and those fetched to read."""
+        for handover in self._handovers():
+            session = handover.session
+            if session is not None and session.cause is None:
+                since = session.opened_s
+                yield Stay("user agent", session.client, since, handover.back_s, since, handover.at_s, ended=HANDED_ON)
+        fetched: dict[str, Stay] = {}
+        for session, _, reading in self._readings():
+            known = fetched.setdefault(session.client, Stay("user agent", session.client, reading.fetched_s))
+            first = min(known.in_charge_from_s, reading.deleted_s)
+            fetched[session.client] = replace(known, in_charge_from_s=first)
+        yield from fetched.values()
+
+    def _queues(self) -> Iterator[Stay]:
+        """Find the copies that waited for the next host."""
+        handovers = self._handovers()
+        for stop, came in zip(self.stops, handovers, strict=True):
+            others = {*stop.envelope.forward_paths} - {*self.own.get(stop.queue_id, ())}
+            if not others:
+                continue
+            left = [
+                h for h in handovers if h.session and h.session.client == stop.host and h.session.cause == stop.session
+            ]
+            stay = Stay("queue", stop.host, came.at_s, in_charge_from_s=came.at_s)
+            if others <= {path for h in left for path in h.stop.envelope.forward_paths}:
+                until = max(h.back_s for h in left)
+                stay = replace(stay, until_s=until, in_charge_until_s=max(h.at_s for h in left), ended=HANDED_ON)
+            elif stop.queue_id not in self.queued:
+                stay = replace(stay, until_s=self._last_try(stop), ended=GIVEN_UP)
+            yield stay
+
+    def _last_try(self, stop: Custody) -> float:
+        """Return when a host last spoke with another one about the letter."""
+        tries = [
+            t.closed_s
+            for t in (*self.sessions, *self.attempts)
+            if t.client == stop.host and t.cause == stop.session and t.closed_s is not None
+        ]
+        return max(tries, default=self.until_s)
+
+    def _mailboxes(self) -> Iterator[Stay]:
+        """Find the copies in mailboxes."""
+        readings = list(self._readings())
+        for stop, came in zip(self.stops, self._handovers(), strict=True):
+            for path in self.own.get(stop.queue_id, ()):
+                until = min((r.deleted_s for _, s, r in readings if s is stop and r.reads(path)), default=NEVER)
+                ended = DELETED if until < NEVER else ""
+                yield Stay("mailbox", stop.host, came.at_s, until, came.at_s, mailbox=path, ended=ended)
+
+    def _readings(self) -> Iterator[tuple[Transcript, Custody, Reading]]:
+        for session in self.sessions:
+            for stop in self.stops:
+                if session.server == stop.host and session.protocol in ("pop3", "imap") and stop.queue_id in self.own:
+                    reading = read_by(session, stop.raw)
+                    if reading.fetched_s < NEVER:
+                        yield session, stop, reading
+
+    # The events
+
+    def _events(self, session: Transcript) -> Iterator[Event]:
+        """Tell what happened to the letter in one session."""
+        client, server = session.client, session.server
+        yield Event(session.opened_s, f"{client} opens {_a(session)} connection to {server}.", session.id)
+        for handover in self._handovers():
+            if handover.session is session:
+                yield from _handing_over(handover, session)
+        for reader, _, reading in self._readings():
+            if reader is session:
+                text = f"{client} has fetched a copy; the mailbox at {server} keeps the letter."
+                yield Event(reading.fetched_s, text, session.id)
+                if reading.deleted_s < NEVER:
+                    text = f"{server} deletes the letter from the mailbox; now {client} alone has it."
+                    yield Event(reading.deleted_s, text, session.id, handover=True)
+        if session.closed_s is not None:
+            yield Event(session.closed_s, f"The connection of {client} to {server} is closed.", session.id)
+
+
+HANDED_ON, GIVEN_UP, DELETED = "handed on", "given up", "deleted"
+
+
+class Handover(NamedTuple):
+    """The moment at which a host took a letter, and the moment at which the one before knew."""
+
+    stop: Custody
+    session: Transcript | None
+    at_s: float
+    back_s: float  # NEVER: the 250 did not reach it
+
+
+def _handover(stop: Custody, session: Transcript | None) -> Handover:
+    """Find the 250 after the final dot in the session's record."""
+    for unit in units(session) if session else ():
+        if unit.verb == "(content)" and unit.answer.startswith(b"250") and unit.sent_s >= stop.at_s - _ROUNDING_S:
+            return Handover(stop, session, unit.sent_s, unit.back_s)
+    return Handover(stop, session, stop.at_s, NEVER)
+
+
+def _handing_over(handover: Handover, session: Transcript) -> Iterator[Event]:
+    """Tell how a letter changed hands, from its MAIL to the 250 after its dot."""
+    client, server, transaction = session.client, session.server, list[Event]()
+    for unit in units(session):
+        if unit.verb == "MAIL":
+            transaction.clear()
+        elif unit.verb == "RCPT" and unit.answer.startswith(b"25"):
+            path = unit.asked.decode("utf-8", "replace").partition(":")[2].split()[0]
+            text = f"{server} accepts the recipient {path}: an address, not yet the letter."
+            transaction.append(Event(unit.sent_s, text, session.id))
+        elif unit.verb == "DATA" and unit.answer.startswith(b"354"):
+            text = f"{server} asks for the content; {client} still answers for the letter."
+            transaction.append(Event(unit.sent_s, text, session.id))
+        elif unit.verb == "(content)" and unit.sent_s == handover.at_s:
+            yield from transaction
+    text = f"{server} has the final dot, keeps the letter and says 250: now it answers for it."
+    yield Event(handover.at_s, text, session.id, handover=True)
+    if handover.back_s < NEVER:
+        yield Event(handover.back_s, f"The 250 reaches {client}, which may forget its copy.", session.id)
+
+
+def _a(session: Transcript) -> str:
+    name = session.protocol.upper()
+    return f"{'an' if name[0] in 'AEIOSH' else 'a'} {name}"
+
+
+# What the sessions tell
+
+
+class Unit(NamedTuple):
+    """What the client asked, what the server answered, when it sent that, and when it was back at the client."""
+
+    verb: str
+    asked: bytes
+    answer: bytes
+    sent_s: float
+    back_s: float
+
+
+def units(session: Transcript) -> Iterator[Unit]:
+    """Cut a session into the units that the server acted on."""
+    asked, answered = session.sent_by("C"), session.sent_by("S")
+    starts = [label.produced for label in session.labels[1:]] + [len(answered)]
+    begin, clock = 0, _Clock(session, "S")
+    for label, end in zip(session.labels, starts, strict=True):
+        yield Unit(label.verb, asked[begin : label.consumed], answered[label.produced : end], *clock.at(end))
+        begin = label.consumed
+
+
+class _Clock:
+    """Tells when an octet of one side was sent and when it arrived; asked in ascending order."""
+
+    def __init__(self, session: Transcript, side: Side) -> None:
+        self._chunks = [chunk for chunk in session.chunks if chunk.side == side]
+        self._place = self._end = 0
+
+    def at(self, end: int) -> tuple[float, float]:
+        while self._place < len(self._chunks) and self._end + len(self._chunks[self._place].data) < end:
+            self._end += len(self._chunks[self._place].data)
+            self._place += 1
+        if self._place == len(self._chunks):
+            return NEVER, NEVER
+        return self._chunks[self._place].sent_s, self._chunks[self._place].arrived_s
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a reader's session did with the letter."""
+
+    fetched_s: float = NEVER
+    deleted_s: float = NEVER
+    user: str = ""  # "" when the log-in does not say it in plain words
+
+    def reads(self, path: str) -> bool:
+        """Tell whether it was the mailbox of this forward-path."""
+        return not self.user or self.user.lower() in (path.lower(), path.rpartition("@")[0].lower())
+
+
+def read_by(session: Transcript, raw: bytes) -> Reading:
+    """Find out whether a POP3 or IMAP session fetched and deleted a letter.
+
+    SIMPLIFIED: a letter that one session deletes without having fetched it is taken to be still there.
+    """
+    return (_read_by_pop3 if session.protocol == "pop3" else _read_by_imap)(session, raw)
+
+
+def _read_by_pop3(session: Transcript, raw: bytes) -> Reading:
+    stuffed = raw.replace(b"\r\n.", b"\r\n..")
+    found, number, marked = Reading(), b"", False
+    for unit in units(session):
+        words, good = unit.asked.split(), unit.answer.startswith(b"+OK")
+        if unit.verb == "USER" and len(words) > 1:
+            found = replace(found, user=words[1].decode("utf-8", "replace"))
+        elif unit.verb == "RETR" and stuffed in unit.answer:
+            found, number = replace(found, fetched_s=min(found.fetched_s, unit.back_s)), words[1]
+        elif unit.verb == "DELE" and good and words[1] == number:
+            marked = True
+        elif unit.verb == "RSET" and good:
+            marked = False
+        elif unit.verb == "(update)" and good and marked:
+            found = replace(found, deleted_s=unit.sent_s)
+    return found
+
+
+_SEQUENCE = re.compile(rb"^\* (\d+) (FETCH|EXPUNGE)", re.MULTILINE)
+
+
+def _read_by_imap(session: Transcript, raw: bytes) -> Reading:
+    found, number = Reading(), 0
+    for unit in units(session):
+        words = unit.asked.split()
+        if unit.verb == "LOGIN" and len(words) > 2:
+            found = replace(found, user=words[2].strip(b'"').decode("utf-8", "replace"))
+        place = unit.answer.find(raw)
+        for told in _SEQUENCE.finditer(unit.answer):
+            which = int(told[1])
+            if told[2] == b"FETCH" and told.start() < place:
+                number = which
+            elif told[2] == b"EXPUNGE" and which == number:
+                return replace(found, deleted_s=unit.sent_s)
+            elif told[2] == b"EXPUNGE" and which < number:
+                number -= 1
+        if place >= 0:
+            found = replace(found, fetched_s=min(found.fetched_s, unit.back_s))
+    return found
