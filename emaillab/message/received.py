@@ -64,11 +64,13 @@ def read_received(raw: bytes, start: int, end: int) -> Reading:
 # --- fields that follow the grammar ---
 
 # Stamp = From-domain By-domain Opt-info [CFWS] ";" FWS date-time      RFC 5321 §4.4
-# One match for what most servers write: each clause at most once, of one word each, in the order of the grammar.
+# One match for what most servers write: each clause at most once, in the order of the grammar.
+# QUIRK: Exchange writes `with Microsoft SMTP Server`, `via` after `id`, and an address without brackets.
 # No group can match in two ways (all repetitions are possessive), so that failing costs no more than succeeding.
 _WS = r"[ \t\r\n]"
 _COMMENTS = r"(?:[ \t\r\n]*+\((?:[^()\\]++|\([^()\\]*+\))*+\))*+"
-_WORD = r"(?!(?i:from|by|via|with|id|for|tls)[\s();])([^\s()\";<]++)"
+_KEYLESS = r"(?!(?i:from|by|via|with|id|for|tls)[\s();])"
+_ATOM = r"[^\s()\";<]++"
 _OCTET = r"(?:1?\d?\d|2[0-4]\d|25[0-5])"
 _PEER = r"WS*+\((?:([\w-]++(?:\.[\w-]++)*+\.?+)WS++)?+\[(OCTET\.OCTET\.OCTET\.OCTET)\]\)"
 _DATE = (
@@ -78,17 +80,20 @@ _DATE = (
 _REGULAR = re.compile(
     (
         r"WS*+(?:fromWS++WORD(?:" + _PEER + r")?+(COMMENTS)WS++)?+byWS++WORDCOMMENTS"
-        r"(?:WS++viaWS++WORDCOMMENTS)?+(?:WS++withWS++WORDCOMMENTS(?:WS++tlsWS++TOKENCOMMENTS)?+)?+"
-        r"(?:WS++idWS++WORDCOMMENTS)?+"
+        r"(?:WS++viaWS++WORDCOMMENTS)?+(?:WS++withWS++PHRASECOMMENTS(?:WS++tlsWS++KEYLESSATOMCOMMENTS)?+)?+"
+        r"(?:WS++idWS++WORDCOMMENTS)?+(?:WS++viaWS++PHRASECOMMENTS)?+"
         r"(?:WS++forWS++(?:<([^<>\s]++)>|WORD)COMMENTS)?+WS*+;WS*+" + _DATE + r"COMMENTSWS*+"
     )
-    .replace("WORD", _WORD)
-    .replace("TOKEN", _WORD.replace("([^", "(?:[^"))
+    .replace("PHRASE", "KEYLESS(ATOM(?: KEYLESSATOM)*+)")
+    .replace("WORD", "KEYLESS(ATOM)")
+    .replace("KEYLESS", _KEYLESS)
+    .replace("ATOM", _ATOM)
     .replace("COMMENTS", _COMMENTS)
     .replace("OCTET", _OCTET)
     .replace("WS", _WS),
     re.ASCII,
 )
+_BARE_ADDRESS = re.compile(r"[ \t\r\n]*+\(([0-9A-Fa-f:.]{2,64})\)")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -101,9 +106,17 @@ def read_regular(raw: bytes, start: int, end: int) -> Reading | None:
     found = _REGULAR.fullmatch(text) if text.isascii() else None
     if found is None:
         return None
-    from_, name, ip, more, by, via, with_, id_, path, bare_path, *day, hour, minute, second, zone = found.groups()
-    if more and _tells_more_of_the_peer(more):
+    from_, name, ip, more, by, via, with_, id_, late_via, path, bare_path, *day, hour, minute, second, zone = (
+        found.groups()
+    )
+    if via and late_via:
         return None
+    if more:
+        bare = _BARE_ADDRESS.fullmatch(more) if ip is None else None
+        ip = find_ip(bare[1]) if bare else ip
+        if not (bare and ip) and _tells_more_of_the_peer(more):
+            return None
+    via = via or late_via
     try:
         time = _midnight(*day) + timedelta(0, int(hour) * 3600 + int(minute) * 60 + int(second) - _east_s(zone))
     except (ValueError, OverflowError):  # a day that no month has, the year 0

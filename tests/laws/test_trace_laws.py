@@ -58,11 +58,11 @@ def test_the_quick_way_agrees_with_the_tolerant_one(value: bytes) -> None:
 REGULAR = [
     "|from a.org |from [192.0.2.9] |from unknown |from with.org |from 1.2.3.4 |from b@c |from x:1 ",
     "|(mx.a.org. [192.0.2.1]) |([192.0.2.1]) |(unknown [10.0.0.1]) |(1.2.3.4 [5.6.7.8]) |(EHLO [1.2.3.4]) |(a [::1])",
-    "|(using TLSv1.3 (256/256 bits)) |(HELO b.org) |(192.0.2.7) |(b.org [::1]) |(x y) |(localhost [::1]) ",
+    "|(using TLSv1.3 (256/256 bits)) |(HELO b.org) |(192.0.2.7) |(2001:db8::7) |(12:34:56) |(1.2.3) |(b.org [::1]) |(x y) |(localhost [::1]) ",
     "by b.org |by 2002:a05::1 (Postfix) |by for |",
     "|via TCP |via HTTP |via ID ",
     "|with ESMTPS |with local |with HTTP (x) |with esmtps (TLS1.3) tls X (Exim) |with Microsoft SMTP Server ",
-    "|id 15.1.225.42 |id from |id <a@b> ",
+    "|id 15.1.225.42 |id from |id <a@b> |id 15.1.225.42 via Frontend Transport |via id x ",
     "|for <a@b.org> |for a@b |for <> |for <(;> |for many people ",
     "; Mon, 3 Mar 2025 12:00:00 +0100|;3 Mar 2025 23:59:59 -0000 (UTC)|; Thu, 31 Feb 2025 12:00:00 +0000",
 ]

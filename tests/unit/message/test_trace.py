@@ -301,7 +301,15 @@ def test_the_quick_way_reads_what_the_tolerant_way_reads(dialect: str) -> None:
 
 
 def test_the_quick_way_takes_the_common_dialects() -> None:
-    common = ("postfix", "postfix with TLS and AUTH", "gmail inside", "gmail border", "dovecot LMTP", "amazon SES")
+    common = (
+        "postfix",
+        "postfix with TLS and AUTH",
+        "gmail inside",
+        "gmail border",
+        "dovecot LMTP",
+        "amazon SES",
+        "exchange",
+    )
     for dialect in common:
         value = DIALECTS[dialect][0].encode()
         assert read_regular(value, 0, len(value)) is not None, dialect
