@@ -103,7 +103,7 @@ class Step:
     """One unit served: what a transcript needs to label the lines of a session.
 
     `consumed` counts the octets of the client's stream up to the end of the unit, `produced` those of the server's
-    stream where the reply begins.
+    stream where the reply begins, or the first invitation of a literal before it.
     """
 
     verb: str
@@ -172,6 +172,7 @@ class Machine:
         self._promise: Any = None
         self._waits_for_driver = False
         self._fed = self._produced = 0  # octets of both streams since the connection began
+        self._invited_at: int | None = None  # where in the server's stream the unit in hand was first asked to go on
         self._bad_commands = 0  # in a row
 
     # What a driver calls
@@ -335,7 +336,9 @@ class Machine:
             after = CLOSED  # a server may part at any time, whatever was asked
         if self.watch:
             phase, consumed = self.phase_of(name, before), self._fed - len(self.buffer)
-            self.watch(Step(name, outcome, before, after, phase, consumed, self._produced))
+            produced = self._produced if self._invited_at is None else self._invited_at
+            self.watch(Step(name, outcome, before, after, phase, consumed, produced))
+            self._invited_at = None
         self._say(reply)
         if after != before:
             self.state = after
@@ -347,6 +350,8 @@ class Machine:
     def _invite(self) -> bool:
         """Ask for the rest of a unit; the peer waits for that."""
         self.framer.invites = False
+        if self._invited_at is None:
+            self._invited_at = self._produced
         self._say(self.wants_literal())
         return True
 

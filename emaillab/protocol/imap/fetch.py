@@ -62,7 +62,7 @@ def _section(item: FetchItem, letter: Letter) -> list[Octets]:
     if item.partial:
         start, count = item.partial
         octets = memoryview(octets)[start : start + count]
-    return [b"{%d}\r\n" % len(octets), octets] if len(octets) else [b'""']
+    return [b"{%d}\r\n" % len(octets), octets]  # QUIRK: a literal even when empty, since imaplib's users expect one
 
 
 def chunks(pieces: Iterable[Octets]) -> Iterator[bytes]:

@@ -308,6 +308,17 @@ def test_every_octet_belongs_to_a_phase() -> None:
     ]
 
 
+def test_an_invitation_belongs_to_the_command_that_it_asks_to_go_on() -> None:
+    steps: list[Step] = []
+    one = ImapServer(FakeHost(), Session(server_name="b.example", peer_ip="192.0.2.7"))
+    one.watch = steps.append
+    said = one.receive(b"a NOOP\r\nb LOGIN {5}\r\nalice {6}\r\nsecret\r\nc NOOP\r\n")
+    begins = [step.produced for step in steps]
+    assert said[begins[0] : begins[1]] == b"a OK nothing done\r\n"
+    assert said[begins[1] : begins[2]].startswith(b"+ OK\r\n+ OK\r\nb OK ")
+    assert said[begins[2] :] == b"c OK nothing done\r\n"
+
+
 def test_the_server_says_what_it_waits_for() -> None:
     one = open_session(FakeHost())
     one.receive(b"c NOOP")
