@@ -40,6 +40,9 @@ NetworkKind = Literal["tcp", "memory"]
 SERVICES = ("smtp", "submission", "pop3", "imap")
 NETS = ("192.0.2", "198.51.100", "203.0.113")  # for documentation, RFC 5737
 
+created: list[Callable[[Internet], None]] = []
+"""Who wants to know of every new Internet: a notebook closes the one that an earlier run of the same cell made."""
+
 
 class Internet:
     """A world of mail hosts; a context manager that closes all ports at its end.
@@ -70,6 +73,8 @@ class Internet:
         if self._authority is not None:
             self.network.client_tls = _client_tls(self._authority)
         self._finalizer = weakref.finalize(self, self.network.close)
+        for tell in created:
+            tell(self)
 
     @classmethod
     def textbook(cls, network: NetworkKind | None = None, **options: Any) -> Internet:

@@ -25,11 +25,12 @@ def draw(thing: Any, **options: Any) -> Diagram:
     its path, an Internet a map, a Journey the letter's way. Options: `draw(net, journey=...)` puts a way on the map.
     Raises: TypeError for anything else.
     """
+    from emaillab.journey import Journey
     from emaillab.message.part import Part
     from emaillab.message.trace import Trace, trace
     from emaillab.net.transcript import Transcript
     from emaillab.protocol.machine import Machine
-    from emaillab.world import Internet, Journey
+    from emaillab.world import Internet
 
     if isinstance(thing, Transcript):
         from emaillab.diagrams.ladder import draw_ladder

@@ -51,16 +51,22 @@ class Diagram:
 
     @property
     def html(self) -> str:
-        """The picture for a page, and below it the words, folded."""
+        """The picture for a page, and below it the words, folded.
+
+        Where a page takes out styles and SVG, as JupyterLab does with a notebook it does not trust yet, the picture
+        stays hidden, rather than its labels in a heap, and the words are there.
+        """
         return (
-            f'<figure class="emaillab" style="margin:0">{self.svg}<details><summary style="cursor:pointer">In words'
-            f'</summary><pre style="white-space:pre-wrap">{escape(str(self))}</pre></details></figure>'
+            f'<figure class="emaillab" style="margin:0"><style>{_SHOWN}</style><div class="emaillab-picture" hidden>'
+            f'{self.svg}</div><details><summary style="cursor:pointer">{clean(self.title)}: in words</summary>'
+            f'<pre style="white-space:pre-wrap">{escape(self.words)}</pre></details></figure>'
         )
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return {"text/html": self.html, "text/plain": str(self)}
 
 
+_SHOWN = ".emaillab-picture[hidden]{display:block!important;overflow-x:auto}"
 # A file of its own takes the reader's light or dark; inside a page, the page says.
 _ALONE = (
     "<style>svg{color:#111;background:#fff}@media(prefers-color-scheme:dark){svg{color:#eee;background:#111}}</style>"

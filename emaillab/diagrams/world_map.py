@@ -29,9 +29,10 @@ from emaillab.diagrams.svg import (
     text_width,
 )
 from emaillab.host.mailhost import MailHost
+from emaillab.journey import NEVER, Journey, read_by
 from emaillab.net.connection import Link
 from emaillab.net.dns import MX
-from emaillab.world import Internet, Journey
+from emaillab.world import Internet
 
 WIDTH, LINE, GAP_Y, GAP_X = 880.0, 16.0, 58.0, 40.0
 
@@ -155,11 +156,12 @@ def _add_steps(found: Map, journey: Journey) -> None:
     arrived = {stop.session: stop for stop in journey.stops}
     for session in sorted(journey.sessions, key=lambda session: session.opened_s):
         stop = arrived.get(session.id)
-        way = (session.client, session.server)
-        if session.protocol not in ("smtp", "lmtp"):
-            way = way[::-1]
-        at_s = stop.at_s if stop else (session.closed_s or session.opened_s)
-        octets = len(stop.raw) if stop else 0
+        way, at_s, octets = (session.client, session.server), session.opened_s, 0
+        if stop:
+            at_s, octets = stop.at_s, len(stop.raw)
+        elif session.protocol in ("pop3", "imap"):
+            fetched = [read_by(session, raw).fetched_s for host, raw in journey.raw.items() if host == session.server]
+            way, at_s = way[::-1], min((at for at in fetched if at < NEVER), default=at_s)
         found.steps.append(Step(len(found.steps) + 1, *way, session.protocol.upper(), at_s, octets))
         for name in way:
             found.nodes.setdefault(name, Node(name, device=True))
