@@ -175,12 +175,18 @@ class Journey:
 
     def _last_try(self, stop: Custody) -> float:
         """Return when a host last spoke with another one about the letter."""
+        reports = [t.opened_s for t in self.sessions if self._is_report(t) and t.client == stop.host]
         tries = [
             t.closed_s
             for t in (*self.sessions, *self.attempts)
             if t.client == stop.host and t.cause == stop.session and t.closed_s is not None
         ]
-        return max(tries, default=self.until_s)
+        return min(reports, default=max(tries, default=self.until_s))
+
+    def _is_report(self, session: Transcript) -> bool:
+        """Tell whether a host that had the letter began a session of its own: to report, with the letter inside."""
+        hosts = {stop.host for stop in self.stops}
+        return session.protocol == "smtp" and session.cause is None and session.client in hosts
 
     def _mailboxes(self) -> Iterator[Stay]:
         """Find the copies in mailboxes."""
@@ -194,7 +200,7 @@ class Journey:
     def _readings(self) -> Iterator[tuple[Transcript, Custody, Reading]]:
         for session in self.sessions:
             for stop in self.stops:
-                if session.server == stop.host and session.protocol in ("pop3", "imap") and stop.queue_id in self.own:
+                if session.server == stop.host and session.protocol in ("pop3", "imap") and self.own.get(stop.queue_id):
                     reading = read_by(session, stop.raw)
                     if reading.fetched_s < NEVER:
                         yield session, stop, reading
@@ -204,7 +210,9 @@ class Journey:
     def _events(self, session: Transcript) -> Iterator[Event]:
         """Tell what happened to the letter in one session."""
         client, server = session.client, session.server
-        yield Event(session.opened_s, f"{client} opens {_a(session)} connection to {server}.", session.id)
+        opened = f"{client} opens {_a(session)} connection to {server}"
+        why = ", to report that it gives the letter up." if self._is_report(session) else "."
+        yield Event(session.opened_s, opened + why, session.id)
         for handover in self._handovers():
             if handover.session is session:
                 yield from _handing_over(handover, session)
@@ -325,6 +333,13 @@ def read_by(session: Transcript, raw: bytes) -> Reading:
     return (_read_by_pop3 if session.protocol == "pop3" else _read_by_imap)(session, raw)
 
 
+def _place_of(raw: bytes, answer: bytes) -> int:
+    """Return where a whole letter stands in an answer, or -1: below its Return-Path, and not inside a report."""
+    place = answer.find(raw)
+    before = answer[:place].removesuffix(b"\r\n").rpartition(b"\n")[2] if place > 0 else b""
+    return place if before.startswith(b"Return-Path:") else -1
+
+
 def _read_by_pop3(session: Transcript, raw: bytes) -> Reading:
     stuffed = raw.replace(b"\r\n.", b"\r\n..")
     found, number, marked = Reading(), b"", False
@@ -332,7 +347,7 @@ def _read_by_pop3(session: Transcript, raw: bytes) -> Reading:
         words, good = unit.asked.split(), unit.answer.startswith(b"+OK")
         if unit.verb == "USER" and len(words) > 1:
             found = replace(found, user=words[1].decode("utf-8", "replace"))
-        elif unit.verb == "RETR" and stuffed in unit.answer:
+        elif unit.verb == "RETR" and _place_of(stuffed, unit.answer) >= 0:
             found, number = replace(found, fetched_s=min(found.fetched_s, unit.back_s)), words[1]
         elif unit.verb == "DELE" and good and words[1] == number:
             marked = True
@@ -352,7 +367,7 @@ def _read_by_imap(session: Transcript, raw: bytes) -> Reading:
         words = unit.asked.split()
         if unit.verb == "LOGIN" and len(words) > 2:
             found = replace(found, user=words[2].strip(b'"').decode("utf-8", "replace"))
-        place = unit.answer.find(raw)
+        place = _place_of(raw, unit.answer)
         for told in _SEQUENCE.finditer(unit.answer):
             which = int(told[1])
             if told[2] == b"FETCH" and told.start() < place:

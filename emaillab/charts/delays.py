@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from emaillab.charts.style import BLUE, INK, PAPER, RED, label_rows, legend, new_axes, once, title, told
+from emaillab.charts.style import BLUE, INK, PAPER, RED, label_rows, legend, new_axes, once, signed, title, told
 from emaillab.charts.table import Column, Table, plain
 from emaillab.journey import Journey
 from emaillab.message.trace import Gap, Hop, Trace, trace
@@ -132,9 +132,9 @@ def draw_delays(path: Trace | Journey | Source, ax: Axes | None = None, *, journ
     for row, step in enumerate(found.steps):
         _draw_step(ax, row, step, scale)
     ax.axvline(0, color=INK, linewidth=1)
-    label_rows(ax, [f"{step.hop}  {step.name}" for step in found.steps])
+    label_rows(ax, [f"{step.hop}  {_server(step.start)}\n→ {_server(step.end)}" for step in found.steps])
     ax.set_xlabel(f"delay ({scale.name})")
-    legend(ax, 3)
+    legend(ax, 4)
     return told(ax, _sentence(found))
 
 
@@ -143,15 +143,24 @@ class Scale(NamedTuple):
 
     seconds: float
     name: str
+    short: str
+
+    def words(self, seconds: float) -> str:
+        """Spell a delay in the unit."""
+        return f"{signed(seconds / self.seconds, 0 if self.seconds == 1 else 1)} {self.short}"
 
 
-_SCALES = ((180.0, Scale(1.0, "seconds")), (3 * 3600.0, Scale(60.0, "minutes")), (3 * 86400.0, Scale(3600.0, "hours")))
+_SCALES = (
+    (180.0, Scale(1.0, "seconds", "s")),
+    (3 * 3600.0, Scale(60.0, "minutes", "min")),
+    (3 * 86400.0, Scale(3600.0, "hours", "h")),
+)
 
 
 def _scale(found: Delays) -> Scale:
     """Choose the unit in which the longest delay is a handy number."""
     longest = max(map(abs, _marks(found)))
-    return next((scale for limit, scale in _SCALES if longest <= limit), Scale(86400.0, "days"))
+    return next((scale for limit, scale in _SCALES if longest <= limit), Scale(86400.0, "days", "d"))
 
 
 def _marks(found: Delays) -> list[float]:
@@ -178,28 +187,31 @@ def _draw_step(ax: Axes, row: int, step: Delay, scale: Scale) -> None:
     ends = [0.0]
     if measured is not None:
         color, hatch, label = (RED, "///", "negative: clock skew") if measured < 0 else (BLUE, "", "between the stamps")
-        ax.barh(row, measured / scale.seconds, height=0.5, color=color, hatch=hatch, label=once(ax, label))
-        ends.append((measured + RESOLUTION_S) / scale.seconds)
-        ax.errorbar(
-            measured / scale.seconds,
-            row,
-            xerr=RESOLUTION_S / scale.seconds,
-            color=INK,
-            capsize=3,
-            linewidth=1,
-            label=once(ax, "stamps end with the second: ±1 s"),
+        ax.barh(
+            row, measured / scale.seconds, height=0.5, color=color, hatch=hatch, edgecolor=PAPER, label=once(ax, label)
         )
+        ends.append((measured + RESOLUTION_S) / scale.seconds)
+        _draw_resolution(ax, row, measured, scale)
     if step.true_s is not None:
         ends.append(step.true_s / scale.seconds)
         ax.plot(ends[-1], row, "D", color=PAPER, markeredgecolor=INK, markersize=7, label=once(ax, "true delay"))
-    ax.annotate(_words(step), (max(ends), row), (8, 0), textcoords="offset points", va="center", fontsize=9)
+    ax.annotate(_words(step, scale), (max(ends), row), (8, 0), textcoords="offset points", va="center", fontsize=9)
 
 
-def _words(step: Delay) -> str:
+def _draw_resolution(ax: Axes, row: int, measured: float, scale: Scale) -> None:
+    """Draw how far the truth may be from the stamps, unless that is too little to see."""
+    low, high = ax.get_xlim()
+    one = RESOLUTION_S / scale.seconds
+    if one > 0.005 * (high - low):
+        label = once(ax, "stamps end with the second: ±1 s")
+        ax.errorbar(measured / scale.seconds, row, xerr=one, color=INK, capsize=3, linewidth=1, label=label)
+
+
+def _words(step: Delay, scale: Scale) -> str:
     """Say what a hop's bar shows."""
     if step.measured_s is None:
         return "? a time cannot be read" if step.true_s is None else f"? (truly {step.true_s:,.3f} s)"
-    said = "0 s" if not step.measured_s else f"{step.measured_s:+,.0f} s"
+    said = scale.words(step.measured_s)
     if step.true_s is not None:
         said += f" (truly {step.true_s:,.3f} s)"
     return said + (": clock skew" if step.measured_s < 0 else "")
@@ -215,7 +227,7 @@ def _draw_gap(ax: Axes, gap: Gap, scale: Scale) -> None:
         color="none",
         edgecolor=INK,
         linestyle="--",
-        label=once(ax, f"together {gap.total_s:+,.0f} s"),
+        label=once(ax, f"together {scale.words(gap.total_s)}"),
     )
 
 
@@ -239,5 +251,6 @@ def _total(found: Delays) -> str:
 def _sentence(found: Delays) -> str:
     if not found.steps:
         return "No delays: there are no two Received fields to compare."
-    told_by = "; ".join(f"{step.name} {_words(step)}" for step in found.steps)
+    scale = _scale(found)
+    told_by = "; ".join(f"{step.name} {_words(step, scale)}" for step in found.steps)
     return f"Bar chart of the delay of each hop: {told_by}. {_total(found)}"

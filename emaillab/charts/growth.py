@@ -23,9 +23,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from emaillab.charts.style import GREY, INK, PAPER, SERIES, legend, new_axes, title, told
+from emaillab.charts.style import GREY, INK, PAPER, SERIES, drawable, legend, new_axes, once, signed, title, told
 from emaillab.charts.table import Column, Table, plain
 from emaillab.journey import Journey
 from emaillab.message.fields import parse_header
@@ -144,24 +144,25 @@ def draw_growth(source: Journey | Source | list[bytes] | tuple[bytes, ...], ax: 
     ax = ax or new_axes(height=4.4)
     title(ax, "Growth of the header")
     hops = range(len(found.sizes))
+    few = len(hops) <= MOST_NAMES
     base = 0
     for number, (name, added) in enumerate(zip(found.names, found.added, strict=True)):
-        color, hatch = (GREY, "") if number == 0 else SERIES[(number - 1) % len(SERIES)]
+        color, hatch = (GREY, "") if number == 0 else SERIES[(number - 1) % len(SERIES) if few else 0]
         after = [hop for hop in hops if hop >= number]
-        label = name if len(hops) <= MOST_NAMES else "_"
-        ax.bar(
-            after, added, bottom=base, width=0.62, color=color, hatch=hatch, edgecolor=PAPER, linewidth=0.5, label=label
-        )
+        label = drawable(name) if few or number == 0 else once(ax, "the servers' trace fields")
+        look: Any = {"color": color, "hatch": hatch, "edgecolor": PAPER, "linewidth": 0.5, "label": label}
+        ax.bar(after, added, bottom=base, width=0.62, **look)
         base += added
     line = f"H0 + k·h, h = {found.per_hop:.1f} octets"
     ax.plot(
         hops, [found.predicted(hop) for hop in hops], color=INK, linestyle="--", marker="o", markersize=4, label=line
     )
-    if len(hops) <= MOST_NAMES:
-        for hop in hops:
-            words = f"{found.sizes[hop]}" + (f"\n{100 * found.error(hop):+.1f} %" if hop else "")
-            at = (hop, max(found.sizes[hop], found.predicted(hop)))
-            ax.annotate(words, at, (0, 6), textcoords="offset points", ha="center", fontsize=9)
+    for hop in hops if few else ():
+        words = f"{found.sizes[hop]}" + (f"\n{signed(100 * found.error(hop), 1)} %" if hop else "")
+        at = (hop, max(found.sizes[hop], found.predicted(hop)))
+        behind = {"facecolor": PAPER, "edgecolor": "none", "pad": 1}
+        ax.annotate(words, at, (0, 8), textcoords="offset points", ha="center", fontsize=9, bbox=behind)
+    if few:
         ax.set_xticks(list(hops))
     ax.set_ylim(0, 1.2 * max(*found.sizes, found.predicted(len(hops) - 1), 1))
     ax.grid(visible=False, axis="x")
@@ -172,7 +173,7 @@ def draw_growth(source: Journey | Source | list[bytes] | tuple[bytes, ...], ax: 
 
 
 def _sizes(found: Growth) -> str:
-    return ", ".join(f"{size} octets after {hop} hops" for hop, size in enumerate(found.sizes))
+    return ", ".join(f"{size} octets after {hop} hop{'s' if hop != 1 else ''}" for hop, size in enumerate(found.sizes))
 
 
 def _note(found: Growth) -> str:

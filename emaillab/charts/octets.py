@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from emaillab.charts.style import BLUE, INK, ORANGE, PAPER, label_rows, legend, new_axes, title, told
+from emaillab.charts.style import BLUE, ORANGE, PAPER, label_rows, legend, new_axes, title, told
 from emaillab.charts.table import Column, Table, plain
 from emaillab.journey import Journey
 from emaillab.net.transcript import Transcript
@@ -61,11 +61,10 @@ def draw_octets(transcripts: Transcript | Journey | Iterable[Transcript], ax: Ax
             ax.annotate(
                 f"{octets:,}", (octets, row + shift), (5, 0), textcoords="offset points", va="center", fontsize=9
             )
-    label_rows(ax, [_name(session) for session in sessions])
+    label_rows(ax, [_name(session).replace(" → ", "\n→ ") for session in sessions])
     ax.set_xlim(0, 1.14 * max(most, 1))
     ax.set_xlabel("octets, TLS not counted" if any(_in_tls(t) for t in sessions) else "octets")
     legend(ax, 2)
-    ax.spines["left"].set_color(INK)
     shown = "; ".join(f"{_name(t)} {t.octets('C')} up, {t.octets('S')} down" for t in sessions)
     return told(ax, f"Bar chart of the octets of each session: {shown}. {_note(sessions)}")
 

@@ -78,9 +78,17 @@ def describe(ax: Axes) -> str:
 def label_rows(ax: Axes, names: list[str]) -> None:
     """Change the y axis to name rows from the top down; names are taken literally, dollar signs too."""
     ax.set_yticks(range(len(names)))
-    ax.set_yticklabels(names, parse_math=False)
+    ax.set_yticklabels(list(map(drawable, names)), parse_math=False)
     ax.set_ylim(len(names) - 0.4, -0.6)
     ax.grid(visible=False, axis="y")
+
+
+def drawable(text: str) -> str:
+    """Return text with a replacement mark for every character that the charts' font does not have, such as Chinese."""
+    from matplotlib.font_manager import findfont, get_font
+
+    known = get_font(findfont(STYLE["font.family"][0])).get_charmap()
+    return "".join(c if ord(c) in known or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def title(ax: Axes, text: str) -> None:
@@ -88,11 +96,26 @@ def title(ax: Axes, text: str) -> None:
     ax.set_title(text, loc="left", fontweight="bold", color=INK, parse_math=False)
 
 
-def legend(ax: Axes, columns: int = 4) -> None:
-    """Change the chart to explain its marks below the axis, where they hide nothing."""
-    handles, _ = ax.get_legend_handles_labels()
-    if handles:
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=min(columns, len(handles)), frameon=False)
+def legend(ax: Axes, columns: int = 3) -> None:
+    """Change the chart to explain its marks below the axis, where they hide nothing: areas first, then lines."""
+    from matplotlib.container import BarContainer
+
+    pairs = sorted(zip(*ax.get_legend_handles_labels(), strict=True), key=lambda p: not isinstance(p[0], BarContainer))
+    if not pairs:
+        return
+    handles, labels = zip(*pairs, strict=True)
+    options: Any = {"ncols": min(columns, len(pairs)), "frameon": False, "fontsize": 9}
+    figure = ax.get_figure(root=True)
+    if figure is not None and figure.axes == [ax] and figure.get_constrained_layout():
+        figure.legend(handles, labels, loc="outside lower left", **options)
+    else:
+        ax.legend(handles, labels, loc="upper left", bbox_to_anchor=(0, -0.2), **options)
+
+
+def signed(value: float, digits: int = 0) -> str:
+    """Spell a difference with its sign, and zero without one; the minus is as wide as the plus."""
+    text = f"{value:+,.{digits}f}"
+    return text.replace("-", "−") if float(text.replace(",", "")) else text[1:]
 
 
 def once(ax: Axes, label: str) -> str:

@@ -17,6 +17,7 @@ from html import escape
 
 Cell = str | int | float | None
 UNKNOWN = "–"
+LONGEST = 400  # letters of a cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Column:
         if cell is None:
             return UNKNOWN
         if isinstance(cell, str) or self.digits is None:
-            return plain(str(cell))
+            return plain(str(cell), LONGEST)
         zero = round(cell, self.digits) == 0
         return f"{abs(cell) if zero else cell:{'+' if self.signed and not zero else ''}.{self.digits}f}"
 

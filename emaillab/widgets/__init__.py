@@ -1,0 +1,5 @@
+"""Floor 4: what a student can move. Each widget also shows itself as a table, where nothing can be moved."""
+
+from emaillab.widgets.where import WhereIsMyLetter
+
+__all__ = ["WhereIsMyLetter"]
