@@ -17,12 +17,14 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from emaillab.cli import CommandError
 from emaillab.host.mailhost import PORTS, MailHost
 from emaillab.host.store import Store, StoreError
 from emaillab.net.clock import WallClock
+from emaillab.net.connection import Service
 from emaillab.net.outside import dial
 from emaillab.net.tcp import TcpNetwork
 from emaillab.net.tls import Authority, TlsEnd
@@ -153,6 +155,10 @@ class DiscardingHost(MailHost):
     def accept(self, session: Session, envelope: Envelope, content: bytes) -> str:
         """Drop the letter."""
         return self.token()
+
+    def service(self, name: str, port: int | None = None) -> Service:
+        """Return one service; nothing it stores has to be made durable."""
+        return replace(super().service(name, port), commit=None)
 
 
 def _announce(network: TcpNetwork, host: MailHost, named: dict[str, int], *, as_json: bool) -> None:

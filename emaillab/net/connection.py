@@ -55,6 +55,9 @@ class Link:
             raise ValueError(f"a link's bandwidth is more than 0 octets per second, not {self.bandwidth}")
 
 
+_NO_LINK = Link()
+
+
 class Engine(Protocol):
     """A server's protocol engine, as the network drives it."""
 
@@ -88,7 +91,7 @@ class Service:
     name: str  # "smtp", "submission", "pop3", "imap" …
     port: int  # the well-known number, as a label
     open: Callable[[Connection], Engine]
-    commit: Callable[[], None] = lambda: None  # makes durable what the engines stored; one for one store
+    commit: Callable[[], None] | None = None  # makes durable what the engines stored; None where nothing is stored
     protocol: str = ""  # "smtp" for the service "submission"
     tls: Callable[[], Any] | None = None  # makes the server's end of TLS
     implicit_tls: bool = False  # TLS from the first octet (RFC 8314)
@@ -105,6 +108,11 @@ class Wire:
     tls: bool = False
     ended: Callable[[Transcript], None] | None = None  # told when the record is complete
     _free_s: dict[str, float] = field(default_factory=lambda: {"C": 0.0, "S": 0.0})
+
+    @property
+    def watched(self) -> bool:
+        """False for a stranger's line: it takes the time it takes, and nobody keeps a record."""
+        return self.transcript is not None or self.link != _NO_LINK
 
     def carry(self, side: Any, data: bytes, now_s: float, octets: int | None = None) -> float:
         """Record octets on their way and return when the last of them arrives; `octets` is their number in TLS."""
@@ -142,7 +150,8 @@ class Connection:
     ) -> None:
         self.service, self.client, self.wire, self.id = service, client, wire, id
         self._commit = commit
-        self.at_s = 0.0  # the moment at which the engine acts
+        self._watched = wire.watched
+        self._at_s: float | None = None  # the moment at which the engine acts, where octets carry their time with them
         self.closed = False
         self.held = False  # output waits for a commit
         self.blocked = False  # output waits for the client to read
@@ -151,6 +160,11 @@ class Connection:
         self.engine: Engine = _NOT_OPEN
         self.encrypted: Callable[[str], None] = lambda version: None  # told of STARTTLS, before the engine goes on
         self.send: Callable[[bytes, float], None] = lambda data, arrival_s: None
+
+    @property
+    def at_s(self) -> float:
+        """The moment at which the engine acts, in seconds on the world's clock."""
+        return self.wire.clock.seconds if self._at_s is None else self._at_s
 
     @property
     def offers_tls(self) -> bool:
@@ -162,9 +176,9 @@ class Connection:
         """The version of TLS spoken, or None in the clear."""
         return self._tls.version if self._tls is not None else None
 
-    def open(self, at_s: float) -> None:
-        """Start the engine, which greets."""
-        self.at_s = at_s
+    def open(self, at_s: float | None = None) -> None:
+        """Start the engine, which greets. Args: at_s: None for now, here and in `receive`."""
+        self._at_s = at_s
         if self.service.implicit_tls and self._tls is None:
             self.on_start_tls()
             return
@@ -173,10 +187,10 @@ class Connection:
             self.engine.watch = self.wire.label
         self.pump()
 
-    def receive(self, data: bytes, at_s: float) -> None:
+    def receive(self, data: bytes, at_s: float | None = None) -> None:
         """Take octets that have arrived, and answer."""
-        if at_s > self.at_s:
-            self.at_s = at_s
+        if at_s is not None and (self._at_s is None or at_s > self._at_s):
+            self._at_s = at_s
         if self._tls is not None:
             data = self._decrypt(data)
         if data:
@@ -226,7 +240,8 @@ class Connection:
 
     def on_commit(self) -> None:
         """Make durable what was stored."""
-        self.held = not self._commit(self)
+        if self.service.commit is not None:
+            self.held = not self._commit(self)
 
     def on_close(self) -> None:
         """Close the connection from the server's end."""
@@ -255,7 +270,7 @@ class Connection:
         if tls.handshake_done and not ready:
             self.wire.tls = True
             if self.engine is _NOT_OPEN:
-                self.open(self.at_s)
+                self.open(self._at_s)
             else:
                 self.encrypted(tls.version)
                 self.engine.tls_started()
@@ -271,7 +286,7 @@ class Connection:
 
     def _push(self, plain: bytes, octets: bytes) -> None:
         if octets:
-            arrival_s = self.wire.carry("S", plain, self.at_s, len(octets))
+            arrival_s = self.wire.carry("S", plain, self.at_s, len(octets)) if self._watched else 0.0
             self.sent += len(octets)
             self.send(octets, arrival_s)
 

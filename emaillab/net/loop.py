@@ -51,6 +51,7 @@ class Loop:
         self._rope.setblocking(False)
         self._thread: threading.Thread | None = None
         self._stopped = False
+        self.turn_s = time.monotonic()  # when the present turn began
 
     def start(self) -> None:
         """Start the thread, once."""
@@ -101,26 +102,29 @@ class Loop:
             self._selector.unregister(sock)
 
     def _run(self) -> None:
-        swept_s = time.monotonic()
+        swept_s = self.turn_s
         while not self._stopped:
-            for key, mask in self._selector.select(SWEEP_S):
+            ready = self._selector.select(SWEEP_S)
+            self.turn_s = time.monotonic()
+            for key, mask in ready:
                 key.data(mask)
             while self._calls:
                 self._calls.popleft()()
             while self.uncommitted:
                 self._commit()
-            if time.monotonic() - swept_s > SWEEP_S:
-                swept_s = time.monotonic()
+            if self.turn_s - swept_s > SWEEP_S:
+                swept_s = self.turn_s
                 self._sweep(swept_s)
         self._shut()
 
     def _commit(self) -> None:
         """Commit each store once, then let every session that waited for it go on."""
         waiting, self.uncommitted = self.uncommitted, []
-        failures: dict[Callable[[], None], str | None] = {}
+        failures: dict[Callable[[], None] | None, str | None] = {}
         for commit in {accepted.connection.service.commit for accepted in waiting}:
             try:
-                commit()
+                if commit is not None:
+                    commit()
                 failures[commit] = None
             except Exception as error:  # a full disk costs these letters, not the server
                 failures[commit] = f"the store failed: {error}"

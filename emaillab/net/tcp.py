@@ -32,7 +32,6 @@ import errno
 import selectors
 import socket
 import threading
-import time
 import weakref
 from collections import deque
 from collections.abc import Callable
@@ -213,7 +212,7 @@ class _Acceptor:
             client = End(address[0], address[0])
             wire = network._wire(client, self._service)
             wire.link = Link()  # a stranger's octets take the time they take
-        accepted = _Accepted(peer, stream, network.clock, network._loop)
+        accepted = _Accepted(peer, stream, network._loop)
         accepted.open(Connection(self._service, client, wire, accepted.commit, network.id_of(wire)))
 
 
@@ -222,16 +221,16 @@ class _Accepted:
 
     connection: Connection
 
-    def __init__(self, peer: socket.socket, stream: TcpStream | None, clock: Clock, loop: Loop) -> None:
+    def __init__(self, peer: socket.socket, stream: TcpStream | None, loop: Loop) -> None:
         peer.setblocking(False)
         peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.peer, self.stream = peer, stream
-        self._clock, self._loop = clock, loop
+        self._loop = loop
         self._out = b""  # octets that the socket would not take yet
         self._arrived = b""  # octets of our own client that are not a whole sending yet
         self._left = False
         self.ours = stream is not None
-        self.heard_s = time.monotonic()
+        self.heard_s = loop.turn_s
 
     def open(self, connection: Connection) -> None:
         """Start the engine and watch the socket."""
@@ -241,7 +240,7 @@ class _Accepted:
         self._loop.watch(self.peer, selectors.EVENT_READ, self.ready)
         if self.stream is not None:
             self.stream.accepted = self
-        connection.open(self.stream.open_s if self.stream is not None else self._clock.seconds)
+        connection.open(self.stream.open_s if self.stream is not None else None)
         self.settle()
 
     def commit(self, connection: Connection) -> bool:
@@ -309,8 +308,8 @@ class _Accepted:
             self.connection.disconnected()
             self._out = b""
         elif self.stream is None:
-            self.heard_s = time.monotonic()
-            self.connection.receive(data, self._clock.seconds)
+            self.heard_s = self._loop.turn_s
+            self.connection.receive(data)
         else:
             self._arrived += data
             self._receive_whole()
