@@ -5,7 +5,7 @@
 >>> from emaillab.protocol.imap.items import parse_items
 >>> entry = Entry(7, 24, datetime(2026, 3, 1, tzinfo=UTC), frozenset({"\\\\Seen"}))
 >>> letter = Letter(lambda: b"Subject: hi\\r\\n\\r\\nHello you\\r\\n")
->>> asked = parse_items(Cursor(b"(BODY.PEEK[TEXT]<6.99> UID FLAGS)"))
+>>> asked = parse_items(Cursor(b"(UID BODY.PEEK[TEXT]<6.99> FLAGS)"))
 >>> b"".join(fetch_answer(1, entry, letter, asked))
 b'* 1 FETCH (UID 7 BODY[TEXT]<6> {5}\\r\\nyou\\r\\n FLAGS (\\\\Seen))\\r\\n'
 """
@@ -25,12 +25,9 @@ UID, FLAGS = FetchItem("UID"), FetchItem("FLAGS")
 
 
 def fetch_answer(number: int, entry: Entry, letter: Letter, items: Sequence[FetchItem]) -> list[Octets]:
-    """Return one message's answer in pieces; large ones are views of the message, not copies.
-
-    QUIRK: UID goes first, because some clients read no further to find it.
-    """
+    """Return one message's answer in pieces; large ones are views of the message, not copies."""
     pieces: list[Octets] = [b"* %d FETCH (" % number]
-    for item in sorted(items, key=lambda item: item != UID):
+    for item in items:
         pieces += [item.label, b" ", *_value(item, entry, letter), b" "]
     pieces[-1] = b")\r\n"
     return pieces

@@ -53,6 +53,7 @@ _QUOTABLE = re.compile(rb"[^\x00\r\n\x80-\xff]{0,900}")
 
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 SYSTEM_FLAGS = ("\\Answered", "\\Flagged", "\\Deleted", "\\Seen", "\\Draft")
+_RANK = {flag: rank for rank, flag in enumerate(SYSTEM_FLAGS)}
 _CANONICAL = {flag.lower(): flag for flag in SYSTEM_FLAGS}
 
 
@@ -310,6 +311,5 @@ def is_atom(value: bytes) -> bool:
 
 def flag_list(flags: Iterable[str]) -> bytes:
     """Write flags in parentheses: the system's first, in the RFC's order, then keywords by name."""
-    rank = {flag: number for number, flag in enumerate(SYSTEM_FLAGS)}
-    ordered = sorted(flags, key=lambda flag: (rank.get(flag, 9), flag))
+    ordered = sorted(flags, key=lambda flag: (_RANK.get(flag, 9), flag))
     return b"(" + " ".join(ordered).encode("ascii", "replace") + b")"

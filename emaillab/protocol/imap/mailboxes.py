@@ -129,7 +129,7 @@ def _summary(view: View) -> list[bytes]:
     """Tell what a client needs to know of a mailbox that it opens. Source: RFC 3501 §6.3.1."""
     unseen = (number for number, entry in enumerate(view.told, 1) if "\\Seen" not in entry.flags)
     first = next(unseen, None)
-    permanent = b"()" if view.read_only else flag_list([*SYSTEM_FLAGS, *view.keywords()])[:-1] + b" \\*)"
+    permanent = b"()" if view.read_only else flag_list([*SYSTEM_FLAGS, *view.keywords])[:-1] + b" \\*)"
     lines = [
         b"FLAGS " + view.flags(),
         b"%d EXISTS" % len(view.told),

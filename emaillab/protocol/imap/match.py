@@ -20,13 +20,11 @@ from typing import TYPE_CHECKING
 from emaillab.message.fields import Header, parse_date
 from emaillab.protocol.backend import Entry
 from emaillab.protocol.imap.letter import Letter
-from emaillab.protocol.imap.search import FIELD_KEYS, FLAG_KEYS, TEXT_KEYS, Key, Keys
+from emaillab.protocol.imap.search import FIELD_KEYS, FLAG_KEYS, Key, Keys
 from emaillab.protocol.imap.sets import SequenceSet
 
 if TYPE_CHECKING:
     from emaillab.message.dissect import Part
-
-_NEED_CONTENT = {*TEXT_KEYS, "HEADER", "SENTBEFORE", "SENTON", "SENTSINCE"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +44,7 @@ def answers(asked: Keys, message: Candidate) -> bool:
 
 
 def _all_hold(keys: tuple[Key, ...], message: Candidate) -> bool:
-    return all(_holds(key, message) for key in sorted(keys, key=_needs_content))
-
-
-def _needs_content(key: Key) -> bool:
-    return key.name in _NEED_CONTENT or any(_needs_content(inner) for inner in key.keys)
+    return all(_holds(key, message) for key in keys)
 
 
 def _holds(key: Key, message: Candidate) -> bool:
@@ -59,7 +53,7 @@ def _holds(key: Key, message: Candidate) -> bool:
     if key.name == "NOT":
         return not _holds(key.keys[0], message)
     if key.name == "OR":
-        return any(_holds(inner, message) for inner in sorted(key.keys, key=_needs_content))
+        return any(_holds(inner, message) for inner in key.keys)
     if isinstance(key.value, SequenceSet):
         if key.name == "UID":
             return key.value.holds(message.entry.uid, message.last_uid)

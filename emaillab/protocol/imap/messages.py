@@ -1,14 +1,14 @@
 """What can be done with the messages of the selected mailbox? FETCH, STORE, SEARCH, EXPUNGE, by number or by UID.
 
->>> parse_store(Cursor(b" 2:4 +FLAGS.SILENT (\\\\seen Later)"))[1:]
-('+', True, frozenset({'\\\\Seen', 'Later'}))
+>>> numbers, sign, silent, flags = parse_store(Cursor(b" 2:4 +FLAGS.SILENT (\\\\seen Later)"))
+>>> bytes(numbers), sign, silent, sorted(flags)
+(b'2:4', '+', True, ['Later', '\\\\Seen'])
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from emaillab.protocol.backend import Entry
 from emaillab.protocol.imap.fetch import FLAGS, UID, fetch_answer
@@ -99,8 +99,8 @@ class MessageCommands(ImapSession):
         seen: set[int] = set()
         if not view.read_only and any(item.marks_seen for item in items):
             seen = _change(view, positions, "+", frozenset({"\\Seen"}))
-        if uid and UID not in items:
-            items = (UID, *items)
+        if uid or UID in items:  # QUIRK: first, because some clients read no further to find it
+            items = (UID, *(item for item in items if item != UID))
         return ImapReply(Outcome.OK, "fetched", body=_fetched(view, positions, items, seen), durable=bool(seen))
 
     def _store(self, args: bytes, *, uid: bool) -> ImapReply:
@@ -164,11 +164,10 @@ def _change(view: View, positions: Sequence[int], sign: str, flags: frozenset[st
         entry = view.entry(position)
         if entry is None:
             continue
-        flags_here = same_flags(flags, entry.flags | view.keywords_known)
+        flags_here = same_flags(flags, entry.flags | view.keywords)
         wanted = {"+": entry.flags | flags_here, "-": entry.flags - flags_here}.get(sign, flags_here)
         if wanted != entry.flags:
-            view.mailbox.set_flags(entry.uid, wanted)
-            view.now[entry.uid] = replace(entry, flags=wanted)
+            view.change(entry, wanted)
             changed.add(position)
     return changed
 
@@ -218,6 +217,7 @@ def _stored(view: View, positions: list[int], reported: list[int], *, uid: bool)
 def _found(view: View, keys: Keys, *, uid: bool) -> Iterator[Octets]:
     """Yield the line that names the messages found."""
     view.sync()
+    keys = keys.cheapest_first()
     last_number, last_uid = len(view.uids), view.uids[-1] if view.uids else 0
     found = [b"* SEARCH"]
     for position in range(last_number):

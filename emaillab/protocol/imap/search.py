@@ -8,7 +8,7 @@ b'UNSEEN OR FROM alice SINCE 1-Feb-2026 (LARGER 5 2:4)'
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from emaillab.protocol.imap.grammar import Cursor, astring, date_text
@@ -22,6 +22,7 @@ PLAIN_KEYS = {"ALL", "NEW", "OLD", "RECENT", *FLAG_KEYS, *(f"UN{name}" for name 
 FIELD_KEYS = {"BCC", "CC", "FROM", "SUBJECT", "TO"}
 TEXT_KEYS = {*FIELD_KEYS, "BODY", "TEXT"}
 DATE_KEYS = {"BEFORE", "ON", "SINCE", "SENTBEFORE", "SENTON", "SENTSINCE"}
+CONTENT_KEYS = {*TEXT_KEYS, "HEADER", "SENTBEFORE", "SENTON", "SENTSINCE"}
 SIZE_KEYS = {"LARGER", "SMALLER"}
 CHARSETS = {"US-ASCII": "ascii", "UTF-8": "utf-8"}
 DEEPEST = 40  # levels of NOT, OR and parentheses: enough for people, too few to exhaust a server
@@ -62,6 +63,10 @@ class Keys:
     def __bytes__(self) -> bytes:
         return _joined(self.keys)
 
+    def cheapest_first(self) -> Keys:
+        """Return the same keys, those before that need no look into the message."""
+        return Keys(_cheapest_first(self.keys))
+
     def number_sets(self) -> Iterator[SequenceSet]:
         """Yield the sets of message numbers among the keys."""
         waiting = list(self.keys)
@@ -70,6 +75,15 @@ class Keys:
             if key.name == "SET" and isinstance(key.value, SequenceSet):
                 yield key.value
             waiting += key.keys
+
+
+def _cheapest_first(keys: tuple[Key, ...]) -> tuple[Key, ...]:
+    ordered = (replace(key, keys=_cheapest_first(key.keys)) if key.keys else key for key in keys)
+    return tuple(sorted(ordered, key=_needs_content))
+
+
+def _needs_content(key: Key) -> bool:
+    return key.name in CONTENT_KEYS or any(_needs_content(inner) for inner in key.keys)
 
 
 def _joined(keys: tuple[Key, ...]) -> bytes:

@@ -17,7 +17,9 @@ Other sessions add, flag and remove messages at any time. A session's message nu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from emaillab.protocol.backend import Entry, Mailbox
 from emaillab.protocol.imap.grammar import SYSTEM_FLAGS, flag_list
@@ -29,27 +31,35 @@ class View:
 
     def __init__(self, mailbox: Mailbox, *, read_only: bool) -> None:
         self.mailbox, self.read_only = mailbox, read_only
-        self._entries = mailbox.entries()
+        self._entries: Sequence[Entry] = mailbox.entries()
         self.told: list[Entry] = list(self._entries)
-        self.now: dict[int, Entry] = {entry.uid: entry for entry in self.told}
         self.uids: list[int] = [entry.uid for entry in self.told]
-        self._news = False
-        self._keywords = self.keywords()
+        self.now: dict[int, Entry] = {entry.uid: entry for entry in self.told}
+        self.keywords: set[str] = set().union(*(_keywords(entry) for entry in self.told))
+        """The keywords that the client has been told of."""
+        self._changed: set[int] = set()  # UIDs of which there may be something to tell
+        self._gone: set[int] = set()  # UIDs of removed messages that still have a number
 
     def sync(self) -> None:
         """Look what the store holds now; the client is told later."""
         entries = self.mailbox.entries()
-        if entries is not self._entries:  # a client that fetches one by one must not cost a comparison of all each time
-            self._entries, self._news = entries, True
-            self.now = {entry.uid: entry for entry in entries}
+        if entries is self._entries:
+            return
+        before, self._entries = self.now, entries
+        self.now = {entry.uid: entry for entry in entries}
+        self._changed.update([uid for uid, entry in self.now.items() if before.get(uid) is not entry])
+        self._gone |= before.keys() - self.now.keys()
 
-    def keywords(self) -> set[str]:
-        """Return the keywords in use."""
-        return {flag for entry in self.now.values() for flag in entry.flags if not flag.startswith("\\")}
+    def change(self, entry: Entry, flags: frozenset[str]) -> None:
+        """Change a message's flags in the store, as this session's client has asked."""
+        self.mailbox.set_flags(entry.uid, flags)
+        self.now[entry.uid] = replace(entry, flags=flags)
+        self._changed.add(entry.uid)
+        self._entries = ()  # whether it will be kept shows only in the store
 
     def flags(self) -> bytes:
         """Return the flags that may be met here: the system's, and the keywords in use."""
-        return flag_list([*SYSTEM_FLAGS, *self._keywords])
+        return flag_list([*SYSTEM_FLAGS, *self.keywords])
 
     def positions(self, numbers: SequenceSet, *, uid: bool) -> list[int]:
         """Return the positions (numbers less one) that a set names.
@@ -66,11 +76,6 @@ class View:
     def entry(self, position: int) -> Entry | None:
         """Return a message as the store holds it now, None when it is gone."""
         return self.now.get(self.uids[position])
-
-    @property
-    def keywords_known(self) -> set[str]:
-        """The keywords that the client has been told of."""
-        return self._keywords
 
     def is_news(self, position: int) -> bool:
         """Tell whether a message's flags are not what the client was told."""
@@ -89,46 +94,49 @@ class View:
         Source: RFC 9051 §5.2, §7.5.1: no EXPUNGE while message numbers are in flight.
         """
         self.sync()
-        if not self._news:
-            return
-        gone_left = False
-        if may_expunge:
+        if may_expunge and self._gone:
             yield from self._expunges()
-        else:
-            gone_left = any(uid not in self.now for uid in self.uids)
+        changed, self._changed = sorted(self._changed & self.now.keys()), set()
         last = self.uids[-1] if self.uids else 0
-        new = [entry for entry in self.now.values() if entry.uid > last]
+        new = [uid for uid in changed if uid > last]
         if new:
-            self.told += new
-            self.uids += [entry.uid for entry in new]
+            self.told += [self.now[uid] for uid in new]
+            self.uids += new
             yield b"* %d EXISTS\r\n" % len(self.uids)
-        yield from self._new_flags()
-        self._news = gone_left
+        yield from self._new_keywords(changed)
+        yield from self._new_flags(changed)
 
     def _expunges(self) -> Iterator[bytes]:
         kept: list[Entry] = []
         for entry in self.told:
-            if entry.uid in self.now:
+            if entry.uid not in self._gone:
                 kept.append(entry)
             else:
                 yield b"* %d EXPUNGE\r\n" % (len(kept) + 1)  # each one renumbers all that follow at once
-        self.told, self.uids = kept, [entry.uid for entry in kept]
+        self.told, self.uids, self._gone = kept, [entry.uid for entry in kept], set()
 
-    def _new_flags(self) -> Iterator[bytes]:
-        keywords = self.keywords()
-        if not keywords <= self._keywords:
-            self._keywords |= keywords
+    def _new_keywords(self, changed: list[int]) -> Iterator[bytes]:
+        keywords = set().union(*(_keywords(self.now[uid]) for uid in changed))
+        if not keywords <= self.keywords:
+            self.keywords |= keywords
             yield b"* FLAGS " + self.flags() + b"\r\n"
-        for position, known in enumerate(self.told):
-            entry = self.now.get(known.uid)
-            if entry is not None and entry.flags != known.flags:
-                self.told[position] = entry
-                yield b"* %d FETCH (UID %d FLAGS %b)\r\n" % (position + 1, entry.uid, flag_list(entry.flags))
+
+    def _new_flags(self, changed: list[int]) -> Iterator[bytes]:
+        for uid in changed:
+            position = bisect_left(self.uids, uid)
+            flags = self.now[uid].flags
+            if flags != self.told[position].flags:
+                self.told[position] = self.now[uid]
+                yield b"* %d FETCH (UID %d FLAGS %b)\r\n" % (position + 1, uid, flag_list(flags))
 
     def with_flag(self, flag: str) -> list[int]:
         """Return the UIDs of the messages that carry a flag now."""
         self.sync()
         return [entry.uid for entry in self.now.values() if flag in entry.flags]
+
+
+def _keywords(entry: Entry) -> set[str]:
+    return {flag for flag in entry.flags if not flag.startswith("\\")}
 
 
 def same_flags(flags: Iterable[str], known: Iterable[str]) -> frozenset[str]:
