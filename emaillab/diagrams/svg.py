@@ -57,8 +57,9 @@ class Diagram:
         stays hidden, rather than its labels in a heap, and the words are there.
         """
         return (
-            f'<figure class="emaillab" style="margin:0"><style>{_SHOWN}</style><div class="emaillab-picture" hidden>'
-            f'{self.svg}</div><details><summary style="cursor:pointer">{clean(self.title)}: in words</summary>'
+            f'<figure class="emaillab" style="margin:0"><style>{_SHOWN}</style>'
+            f'<div class="emaillab-picture" hidden="hidden">{self.svg}</div>'
+            f'<details><summary style="cursor:pointer">{clean(self.title)}: in words</summary>'
             f'<pre style="white-space:pre-wrap">{escape(self.words)}</pre></details></figure>'
         )
 

@@ -53,7 +53,7 @@ class Node:
     @property
     def width(self) -> float:
         """How wide its box is."""
-        return max([text_width(self.name, 14) * 1.06] + [text_width(fact, 12) for fact in self.facts]) + 24
+        return max([text_width(self.name, 14) * 1.15] + [text_width(fact, 12) for fact in self.facts]) + 24
 
 
 @dataclass(frozen=True, slots=True)

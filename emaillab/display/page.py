@@ -15,28 +15,37 @@ from typing import Any
 
 from emaillab.diagrams.svg import BLUE, GREY, ORANGE, PURPLE, SKY, VERMILLION, clean
 
-# Doubled class names outweigh what JupyterLab says of tables. Colours are borders and tints, never text.
-STYLE = f"""<style>
-.emaillab.emaillab table{{border-collapse:collapse;margin:0 0 4px;table-layout:auto;font-size:13px;color:inherit}}
-.emaillab.emaillab caption{{caption-side:top;text-align:left;font-weight:bold;padding:2px 0;color:inherit}}
-.emaillab.emaillab tbody tr,.emaillab.emaillab thead tr{{background:none}}
-.emaillab.emaillab td,.emaillab.emaillab th{{text-align:left;vertical-align:top;padding:1px 10px;border:0;\
-border-bottom:1px solid {GREY}44;max-width:none}}
-.emaillab.emaillab td.number{{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}}
-.emaillab.emaillab code,.emaillab.emaillab pre{{font-family:monospace;font-size:12.5px;background:none;color:inherit;\
-padding:0;margin:0;white-space:pre-wrap;overflow-wrap:anywhere}}
-.emaillab.emaillab summary{{cursor:pointer}}
-.emaillab.emaillab mark{{background:{ORANGE}44;color:inherit;border-radius:3px;padding:0 2px;margin:0 1px;\
-font-size:11px}}
-.emaillab.emaillab .session td,.emaillab.emaillab .session th{{border-bottom:0}}
-.emaillab.emaillab .session tr.client .side{{border-left:4px solid {BLUE}}}
-.emaillab.emaillab .session tr.server .side{{border-left:4px solid {VERMILLION}}}
-.emaillab.emaillab .session tr.server{{background:{VERMILLION}12}}
-.emaillab.emaillab .session tr.phase th{{padding-top:5px;background:{SKY}33}}
-.emaillab.emaillab .session tr.even th{{background:{PURPLE}33}}
-.emaillab.emaillab .quiet{{opacity:.8}}
-</style>"""
+# Colours are borders and tints, never text.
+_CSS = f"""
+table{{border-collapse:collapse;margin:0 0 4px;table-layout:auto;font-size:13px;color:inherit}}
+caption{{caption-side:top;text-align:left;font-weight:bold;padding:2px 0;color:inherit}}
+thead tr,tbody tr{{background:none}}
+td,th{{text-align:left;vertical-align:top;padding:1px 10px;border:0;border-bottom:1px solid {GREY}44;max-width:none}}
+td.number{{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}}
+code,pre{{font-family:monospace;font-size:12.5px;background:none;color:inherit;padding:0;margin:0;\
+white-space:pre-wrap;overflow-wrap:anywhere}}
+abbr{{text-decoration:none;cursor:help}}
+summary{{cursor:pointer}}
+mark{{background:{ORANGE}44;color:inherit;border-radius:3px;padding:0 2px;margin:0 1px;font-size:11px}}
+.session td,.session th{{border-bottom:0}}
+.session tr.client .side{{border-left:4px solid {BLUE}}}
+.session tr.server .side{{border-left:4px solid {VERMILLION}}}
+.session tr.server{{background:{VERMILLION}12}}
+.session tr.phase th{{padding-top:5px;background:{SKY}33}}
+.session tr.even th{{background:{PURPLE}33}}"""
 
+# The class is named three times so that it outweighs what JupyterLab says of tables and code.
+_OURS = ".emaillab.emaillab.emaillab "
+STYLE = "".join(
+    [
+        "<style>",
+        *(
+            ",".join(_OURS + selector for selector in selectors.split(",")) + "{" + declarations
+            for selectors, _, declarations in (rule.partition("{") for rule in _CSS.splitlines() if rule)
+        ),
+        "</style>",
+    ]
+)
 RIGHT = ' class="number"'
 
 

@@ -23,6 +23,7 @@ from emaillab.net.transcript import Line, Transcript, readable
 
 CONTENT = {"C": ("(content)", "APPEND"), "S": ("RETR", "TOP", "FETCH", "UID FETCH")}
 NAMES = {0: "NUL", 9: "TAB", 10: "LF", 13: "CR", 27: "ESC", 127: "DEL"}
+LEFT = ' style="text-align:left"'  # said again for pages that take the style out
 
 Mark = tuple[str, bool]
 """A piece of a line, and whether it is the name of an octet rather than itself."""
@@ -43,7 +44,7 @@ def _table(transcript: Transcript, fold: int, octets: bool) -> str:
     for number, (phase, run) in enumerate(groupby(messages(transcript), key=lambda m: m.lines[0].phase)):
         shade = " even" if number % 2 else ""
         rows = "".join(_rows(list(run), transcript.opened_s, fold, octets))
-        head = f'<tr class="phase{shade}"><th scope="rowgroup" colspan="4">{clean(phase) or "session"}</th></tr>'
+        head = f'<tr class="phase{shade}"><th scope="rowgroup" colspan="4"{LEFT}>{clean(phase) or "session"}</th></tr>'
         bodies.append(f"<tbody>{head}{rows}</tbody>")
     heads = "".join(f'<th scope="col">{name}</th>' for name in ("side", "line", "server's state", "sent, ms"))
     return (
@@ -91,7 +92,7 @@ def _row(line: Line, said: str, opened_s: float, *, last: bool = False, code: bo
     lock = ' <abbr title="inside TLS">TLS</abbr>' if line.tls else ""
     return (
         f'<tr class="{side}"><th scope="row" class="side"><abbr title="{side}">{line.side}:</abbr>{lock}</th>'
-        f"<td>{f'<code>{said}</code>' if code else said}</td><td>{state}</td>"
+        f"<td{LEFT}>{f'<code>{said}</code>' if code else said}</td><td>{state}</td>"
         f'<td class="number">{(line.sent_s - opened_s) * 1000:,.1f}</td></tr>'
     )
 

@@ -40,14 +40,15 @@ def show_part(part: Part) -> Shown:
 
 def show_trace(path: Trace) -> Shown:
     """Show a path as a table, and as a chain of hosts."""
-    head = ["hop", "from", "by", "with", "time (UTC)", "delay", "octets", "what is wrong"]
+    head = ["hop", "from", "by", "with", "time (UTC)", "delay", "octets"]
+    head += ["what is wrong"] if path.defects else []
     rows = []
     for number, hop in enumerate(path, start=1):
         delay = "" if number == 1 else "?" if hop.delay_s is None else f"{hop.delay_s:+,.0f} s"
         time = "unreadable" if hop.time is None else f"{hop.time:%Y-%m-%d %H:%M:%S}"
         names = [cut(name or "-", WIDEST) for name in (hop.from_, hop.by, hop.with_)]
-        wrong = ", ".join(dict.fromkeys(defect.kind for defect in hop.defects))
-        rows.append([str(number), *names, time, delay, str(hop.octets), wrong])
+        wrong = [", ".join(dict.fromkeys(defect.kind for defect in hop.defects))] if path.defects else []
+        rows.append([str(number), *names, time, delay, str(hop.octets), *wrong])
     caption = str(path).rpartition("\n")[2]
     return Shown(str(path), page(table(caption, head, rows, ["hop", "delay", "octets"]), draw(path).html))
 
@@ -113,7 +114,7 @@ def show_reply(reply: Any) -> Shown:
     lines = text.split("\n")
     if len(lines) > 12:
         text = "\n".join([*lines[:6], f"… {len(lines) - 12} lines …", *lines[-6:]])
-    return Shown(text, page(f'<pre><mark class="quiet">{reply.outcome.value}</mark> {clean(text)}</pre>'))
+    return Shown(text, page(f"<pre><mark>{reply.outcome.value}</mark> {clean(text)}</pre>"))
 
 
 def show_result(result: SendResult) -> Shown:
