@@ -65,7 +65,7 @@ class Token(NamedTuple):
 class Clause(NamedTuple):
     """One clause: its keyword in lower case, its words, its comments, and where it stands in the message.
 
-    What stands before the first keyword has the name "".
+    What stands before the first keyword, or after a semicolon that ends no clause, has the name "".
     """
 
     name: str
@@ -89,12 +89,17 @@ def read_clauses(raw: bytes, start: int, end: int) -> tuple[list[Clause], Date |
     clauses = _clauses(raw, tokens, defects)
     names: set[str] = set()
     for clause in clauses:
-        if clause.name in names:
+        if clause.name and clause.name in names:
             defects.append(Defect("repeated-clause", clause.span[0], SYNTAX, f"the first '{clause.name}' counts"))
         names.add(clause.name)
     if "by" not in names:
-        defects.append(Defect("missing-by", start, SYNTAX, "the hop's receiver stays unknown"))
+        defects.append(missing_by(start))
     return clauses, date, limited(defects) if len(defects) > 1 else tuple(defects)
+
+
+def missing_by(at: int) -> Defect:
+    """Say that nobody signed as the receiver."""
+    return Defect("missing-by", at, SYNTAX, "the hop's receiver stays unknown")
 
 
 # --- tokens ---
@@ -153,26 +158,22 @@ def _split_date(raw: bytes, tokens: list[Token], end: int, defects: list[Defect]
         if date := parse_date(text):
             if not _RFC_DATE.match(text):
                 defects.append(Defect("date-format", tail[0].start, "5322 §3.3", _read_as(date)))
-            return _without_marks(tokens[:mark]), date
+            return tokens[:mark], date
     place = _find_date(raw, tokens)
     date = None if place is None else parse_date(raw[tokens[place].start : end])
     if place is None or date is None:
         kind = "unreadable-date" if marks else "missing-date"
         at = tokens[min(marks[-1] + 1, len(tokens) - 1)].start if marks else end
         defects.append(Defect(kind, at, SYNTAX, "the time stays open"))
-        return _without_marks(tokens[: marks[-1]] if marks else tokens), None
-    after_mark = any(mark < place for mark in marks)
-    kind = "text-around-date" if after_mark else "missing-semicolon"
+        return tokens[: marks[-1]] if marks else tokens, None
+    before = [mark for mark in marks if mark < place]
+    kind = "text-around-date" if before else "missing-semicolon"
     defects.append(Defect(kind, tokens[place].start, SYNTAX, _read_as(date)))
-    return _without_marks(tokens[:place]), date
+    return tokens[: before[-1] if before else place], date
 
 
 def _read_as(date: Date) -> str:
     return f"read as {date.utc.isoformat(' ')[:19]} UTC"
-
-
-def _without_marks(tokens: list[Token]) -> list[Token]:
-    return [token for token in tokens if token.kind != SEMICOLON]
 
 
 def _find_date(raw: bytes, tokens: list[Token]) -> int | None:
@@ -196,11 +197,17 @@ def _starts_day(word: bytes) -> bool:
 
 
 def _clauses(raw: bytes, tokens: list[Token], defects: list[Defect]) -> list[Clause]:
-    """Give each word and comment to the clause that it stands in."""
+    """Give each word and comment to the clause that it stands in; what follows a semicolon stands in none."""
     clauses: list[Clause] = []
     part: list[Token] = []
     name = ""
     for token in tokens:
+        if token.kind == SEMICOLON:
+            defects.append(Defect("stray-semicolon", token.start, SYNTAX, "words up to the next clause are set apart"))
+            if part:
+                clauses.append(_clause(raw, name, part))
+            name, part = "", []
+            continue
         word = raw[token.start : token.end].lower() if token.kind == WORD and token.end - token.start < 5 else b""
         if word in KEYWORDS or (word == b"tls" and name in ("with", "id", "via") and len(part) > 1):
             if part:
@@ -212,7 +219,7 @@ def _clauses(raw: bytes, tokens: list[Token], defects: list[Defect]) -> list[Cla
     for clause in clauses:
         if clause.name and not clause.words and not clause.comments:
             defects.append(Defect("empty-clause", clause.span[0], SYNTAX, "kept, and given no meaning"))
-        elif clause.words and not clause.name:
+        elif clause.words and not clause.name and clause is clauses[0]:
             defects.append(Defect("text-before-clauses", clause.span[0], SYNTAX, "kept, and given no meaning"))
     return clauses
 

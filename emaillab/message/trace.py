@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from .clauses import Clause, read_clauses
 from .defects import Defect, Span
 from .fields import parse_header
+from .marks import Mark, marks_of
 from .received import Reading, cipher_of, read_received
 
 if TYPE_CHECKING:
@@ -41,6 +42,10 @@ if TYPE_CHECKING:
 
 # A field from its name to its last fold, as `parse_header` cuts it.   RFC 5322 §2.2
 _RECEIVED = re.compile(rb"^received[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)\n?", re.IGNORECASE | re.MULTILINE)
+
+
+RESOLUTION_S = 1.0
+"""A date-time ends with the second (RFC 5322 §3.3), so a difference of two is off by less than this, either way."""
 
 
 class Protocol(NamedTuple):
@@ -198,6 +203,13 @@ class Hop:
         }
 
 
+class Bounds(NamedTuple):
+    """Between which seconds a delay lies, as far as the clocks agree."""
+
+    low_s: float
+    high_s: float
+
+
 class Gap(NamedTuple):
     """Hops whose delays cannot be told one by one, and the seconds they took together."""
 
@@ -213,6 +225,7 @@ class Trace:
     """The path of one letter; hops in travel order, the oldest first."""
 
     hops: tuple[Hop, ...]
+    message: bytes = dataclass_field(default=b"", repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.hops)
@@ -237,6 +250,35 @@ class Trace:
         """List where unreadable times leave delays open, with the bounds that the readable ones give."""
         known = [(place, hop.time) for place, hop in enumerate(self.hops) if hop.time is not None]
         return tuple(Gap(a, b, (end - start).total_seconds()) for (a, start), (b, end) in pairwise(known) if b - a > 1)
+
+    @property
+    def elapsed_s(self) -> tuple[float | None, ...]:
+        """Tell for each hop the seconds since the first time that can be read; None where the hop's own cannot."""
+        start = next((hop.time for hop in self.hops if hop.time is not None), None)
+        return tuple(
+            None if hop.time is None or start is None else (hop.time - start).total_seconds() for hop in self.hops
+        )
+
+    @property
+    def bounds(self) -> tuple[Bounds | None, ...]:
+        """Tell for each hop between which seconds its delay lies; None where no two times enclose it.
+
+        Stamps that end with the second leave one second either way. Within a gap a delay is at least 0, and at most
+        what all of the gap's delays take together.
+        """
+        found: list[Bounds | None] = [
+            None if hop.delay_s is None else Bounds(hop.delay_s - RESOLUTION_S, hop.delay_s + RESOLUTION_S)
+            for hop in self.hops
+        ]
+        for gap in self.gaps:
+            within = Bounds(0.0, gap.total_s + RESOLUTION_S) if gap.total_s > -RESOLUTION_S else None
+            found[gap.after + 1 : gap.before + 1] = [within] * (gap.before - gap.after)
+        return tuple(found)
+
+    @property
+    def marks(self) -> tuple[Mark, ...]:
+        """List the fields that servers left beside Received, such as Return-Path and ARC-Seal, the oldest first."""
+        return marks_of(self.message, parse_header(self.message).span)
 
     @property
     def defects(self) -> tuple[Defect, ...]:
@@ -271,7 +313,7 @@ def trace(source: Source) -> Trace:
         delay_s = None if time is None or before is None else (time - before).total_seconds()
         hops.append(Hop(reading, delay_s, field.span(), source))
         before = time
-    return Trace(tuple(hops))
+    return Trace(tuple(hops), source)
 
 
 # --- as text ---

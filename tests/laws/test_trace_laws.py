@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import emaillab.message.trace as module
-from emaillab.message import clauses, received
+from emaillab.message import clauses, marks, received
 from emaillab.message.fields import parse_header
 from emaillab.message.received import read_regular, read_tolerantly
 from emaillab.message.trace import path_table, trace
@@ -27,9 +27,10 @@ PIECES = st.sampled_from(
     b"".split(b"|")
 )
 VALUES = st.lists(PIECES, max_size=25).map(b"".join)
-LETTERS = st.lists(st.one_of(VALUES.map(lambda value: b"Received: " + value + b"\r\n"), st.binary(max_size=40))).map(
-    b"".join
-)
+NAMES = st.sampled_from([b"Received: ", b"received:", b"X-Received: ", b"Return-Path: ", b"ARC-Seal: "])
+LETTERS = st.lists(
+    st.one_of(st.tuples(NAMES, VALUES).map(lambda field: b"".join(field) + b"\r\n"), st.binary(max_size=40))
+).map(b"".join)
 MOMENTS = st.datetimes(datetime(1980, 1, 1), datetime(2060, 1, 1), timezones=st.just(UTC))
 
 
@@ -46,6 +47,12 @@ def test_it_never_raises_and_spans_are_the_received_fields_from_below(raw: bytes
         assert hop.time is None or hop.time.utcoffset() == timedelta(0)
         assert (hop.tls, hop.authenticated, hop.cipher) is not None
     assert path_table(path)
+    assert len(path.bounds) == len(path.elapsed_s) == len(path)
+    fields = parse_header(raw).all("Received")
+    for mark in path.marks:
+        assert raw[slice(*mark.span)] == mark.raw
+        assert mark.hops == sum(field.span[0] > mark.span[0] for field in fields)
+        assert mark.value is not None and (mark.reading is None) == (mark.name.lower() != "x-received")
     assert path.to_json()["total_s"] == path.total_s
 
 
@@ -56,13 +63,17 @@ def test_the_quick_way_agrees_with_the_tolerant_one(value: bytes) -> None:
 
 # One of each line makes a field that follows the grammar, or nearly.
 REGULAR = [
+    "|(x (y)) ",
     "|from a.org |from [192.0.2.9] |from unknown |from with.org |from 1.2.3.4 |from b@c |from x:1 ",
     "|(mx.a.org. [192.0.2.1]) |([192.0.2.1]) |(unknown [10.0.0.1]) |(1.2.3.4 [5.6.7.8]) |(EHLO [1.2.3.4]) |(a [::1])",
+    "|(HELO b.org) (192.0.2.7) |(HELO b.org) (u@192.0.2.7) |(LHLO x) (y@b.org [::1])|([192.0.2.1]:25 helo=x) |([::1]:25)"
+    "|(port=5 helo=[1.2.3.4] ident=x) |(helo=x) |(IDENT:u@b.org [192.0.2.1] (may be forged)) |([IPv6:::1]) |(1.2.3.4.5) "
+    "|(fe80::1:2:3:4:5:6:7:8) |(b.org 1::2:3:4:5:6:7) |(b.org 1.2.3.4) |(from u@h) |() |(192.0.2.1helo=x) |(HELO unknown)"
     "|(using TLSv1.3 (256/256 bits)) |(HELO b.org) |(192.0.2.7) |(2001:db8::7) |(12:34:56) |(1.2.3) |(b.org [::1]) |(x y) |(localhost [::1]) ",
-    "by b.org |by 2002:a05::1 (Postfix) |by for |",
+    "by b.org |by 2002:a05::1 (Postfix) |by for ||(qmail 1 invoked by uid 2)|by b.org(x)",
     "|via TCP |via HTTP |via ID ",
-    "|with ESMTPS |with local |with HTTP (x) |with esmtps (TLS1.3) tls X (Exim) |with Microsoft SMTP Server ",
-    "|id 15.1.225.42 |id from |id <a@b> |id 15.1.225.42 via Frontend Transport |via id x ",
+    "|with ESMTPS |with local |with HTTP (x) |with esmtps (TLS1.3) tls X (Exim) |with Microsoft SMTP Server |with a\r\n b\t c |with a (x) b ",
+    "|id 15.1.225.42 |id from |id <a@b> |id 15.1.225.42 via Frontend\r\n Transport |via id x ",
     "|for <a@b.org> |for a@b |for <> |for <(;> |for many people ",
     "; Mon, 3 Mar 2025 12:00:00 +0100|;3 Mar 2025 23:59:59 -0000 (UTC)|; Thu, 31 Feb 2025 12:00:00 +0000",
 ]
@@ -181,7 +192,7 @@ def repetitions(tree: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize(
-    "pattern", [clauses._TOKEN, clauses._TOKEN_WITHOUT_QUOTES, received._REGULAR, module._RECEIVED]
+    "pattern", [clauses._TOKEN, clauses._TOKEN_WITHOUT_QUOTES, received._REGULAR, module._RECEIVED, marks._FIELD]
 )
 def test_no_regular_expression_can_go_back_over_what_it_read(pattern: re.Pattern[Any]) -> None:
     """Steps of Python do not show what happens within a match."""

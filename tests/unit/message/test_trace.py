@@ -82,7 +82,8 @@ DIALECTS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "qmail": (
         "from unknown (HELO mail.crepes.fr) (alice@192.0.2.1)\r\n  by b.org with SMTP; 3 Mar 2025 12:00:00 -0000",
-        {"from_": "unknown", "by": "b.org", "with_": "SMTP", "helo": "mail.crepes.fr", "zone_known": False},
+        {"from_": "unknown", "by": "b.org", "with_": "SMTP", "helo": "mail.crepes.fr", "zone_known": False}
+        | {"from_ip": "192.0.2.1"},
     ),
     "qmail with a bare address": (
         "from mx.crepes.fr (HELO mail.crepes.fr) (192.0.2.1)\r\n  by 0 with SMTP; 3 Mar 2025 12:00:00 -0000",
@@ -268,6 +269,29 @@ DIALECTS: dict[str, tuple[str, dict[str, Any]]] = {
         {"by": "b.org", "defects": ["text-before-clauses"]},
     ),
 }
+DIALECTS |= {
+    "semicolon before the clauses end": (
+        f"from evil;Mon, 1 Jan 2024 00:00:00 +0000 (fake) ([192.0.2.99]) by laptop with SMTP id 0; {DATE}",
+        {"from_": "evil", "by": "laptop", "with_": "SMTP", "id": "0", "helo": "evil", "defects": ["stray-semicolon"]},
+    ),
+    "words between semicolon and date": (
+        f"from a.org by b.org; sent on {DATE}",
+        {"from_": "a.org", "by": "b.org", "helo": "a.org", "defects": ["text-around-date"]},
+    ),
+    "exim with port, and a name in an address": (
+        f"from [192.0.2.77] (port=51234 helo=[10.example])\r\n\tby relay.example with esmtpsa (TLS1.2:ECDHE:256)\r\n"
+        f"\t(Exim 4.96) (envelope-from <alice@crepes.fr>)\r\n\tid 1u0GhS-0005Tg-2z; {DATE}",
+        {"from_": "[192.0.2.77]", "by": "relay.example", "with_": "esmtpsa", "id": "1u0GhS-0005Tg-2z"}
+        | {"from_ip": "192.0.2.77", "helo": "[10.example]", "esmtp": True, "tls": True, "authenticated": True}
+        | {"cipher": "TLS1.2:ECDHE:256"},
+    ),
+    "qpsmtpd": (
+        "from kitchen.crepes.fr (HELO laptop) (alice@192.0.2.77)\r\n  by smtp.crepes.fr (qpsmtpd/0.96) with "
+        f"(AES256-SHA encrypted) ESMTPSA; {DATE}",
+        {"from_": "kitchen.crepes.fr", "by": "smtp.crepes.fr", "with_": "ESMTPSA", "from_ip": "192.0.2.77"}
+        | {"helo": "laptop", "rdns": "kitchen.crepes.fr", "esmtp": True, "tls": True, "authenticated": True},
+    ),
+}
 NOTHING = dict.fromkeys(("from_", "by", "with_", "id", "for_", "via", "from_ip", "helo", "rdns", "cipher"))
 PLAIN = {"zone_known": True, "esmtp": False, "tls": False, "authenticated": False, "defects": [], "time": NOON}
 
@@ -309,6 +333,19 @@ def test_the_quick_way_takes_the_common_dialects() -> None:
         "dovecot LMTP",
         "amazon SES",
         "exchange",
+        "exchange frontend",
+        "exchange mapi, version that looks like an address",
+        "exim",
+        "exim with a client that has no name",
+        "exim with port, and a name in an address",
+        "exim local",
+        "qmail",
+        "qmail with a bare address",
+        "qmail invoked",
+        "sendmail",
+        "sendmail local",
+        "zimbra LMTP",
+        "postfix over IPv6",
     )
     for dialect in common:
         value = DIALECTS[dialect][0].encode()
@@ -394,6 +431,38 @@ def test_only_received_counts() -> None:
     path = trace(raw)
     assert [(hop.from_, hop.by) for hop in path] == [("a", "b"), ("b", "c")]
     assert path.total_s == 1.0
+
+
+def test_marks_stand_between_the_hops_and_are_none() -> None:
+    raw = (
+        b"Return-Path: <a@a.org>\r\nDelivered-To: b@b.org\r\n"
+        b"X-Received: from x ([192.0.2.7]) by y with SMTP id 1; " + at(9).encode() + b"\r\n"
+        b"Received: from b by c; " + at(2).encode() + b"\r\nARC-Seal: i=1;\r\n b=x\r\nReceived-SPF: pass\r\n"
+        b"Received: from a by b; " + at(1).encode() + b"\r\nDKIM-Signature: v=1\r\nSubject: ARC-Seal: no\r\n\r\n"
+        b"Return-Path: <of.the@body>\r\n"
+    )
+    path = trace(raw)
+    assert [(mark.hops, mark.name) for mark in path.marks] == [
+        (0, "DKIM-Signature"),
+        (1, "Received-SPF"),
+        (1, "ARC-Seal"),
+        (2, "X-Received"),
+        (2, "Delivered-To"),
+        (2, "Return-Path"),
+    ]
+    seal, x_received = path.marks[2:4]
+    assert (seal.value, seal.reading, seal.raw) == ("i=1; b=x", None, b"ARC-Seal: i=1;\r\n b=x\r\n")
+    assert raw[slice(*seal.span)] == seal.raw
+    assert x_received.reading is not None and x_received.reading.from_ip == "192.0.2.7"
+    assert path.total_s == 1.0
+
+
+def test_time_since_the_first_stamp_and_the_bounds_of_each_delay() -> None:
+    path = trace(chain(at(0), "soon", "later", at(30), at(28)))
+    assert path.elapsed_s == (0.0, None, None, 30.0, 28.0)
+    assert path.bounds == (None, (0.0, 31.0), (0.0, 31.0), (0.0, 31.0), (-3.0, -1.0))
+    backwards = trace(chain(at(30), "soon", at(0)))
+    assert backwards.bounds == (None, None, None), "clocks that disagree enclose nothing"
 
 
 def test_several_fields_of_one_host_all_count() -> None:
