@@ -17,7 +17,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from emaillab.net.connection import Connection
 
@@ -37,6 +37,9 @@ class Accepted(Protocol):
     def settle(self) -> None:
         """Leave when all is said."""
 
+    def abandon(self) -> None:
+        """Leave at once."""
+
 
 class Loop:
     """One daemon thread that waits for many sockets, and at the end of each turn commits once for all sessions."""
@@ -52,6 +55,7 @@ class Loop:
         self._thread: threading.Thread | None = None
         self._stopped = False
         self.turn_s = time.monotonic()  # when the present turn began
+        self.errors: deque[Exception] = deque(maxlen=20)  # the latest defects of ours; each cost one connection
 
     def start(self) -> None:
         """Start the thread, once."""
@@ -107,7 +111,10 @@ class Loop:
             ready = self._selector.select(SWEEP_S)
             self.turn_s = time.monotonic()
             for key, mask in ready:
-                key.data(mask)
+                try:
+                    key.data(mask)
+                except Exception as error:
+                    self._abandon(getattr(key.data, "__self__", None), error)
             while self._calls:
                 self._calls.popleft()()
             while self.uncommitted:
@@ -129,7 +136,16 @@ class Loop:
             except Exception as error:  # a full disk costs these letters, not the server
                 failures[commit] = f"the store failed: {error}"
         for accepted in waiting:
-            accepted.resume(failures[accepted.connection.service.commit])
+            try:
+                accepted.resume(failures[accepted.connection.service.commit])
+            except Exception as error:
+                self._abandon(accepted, error)
+
+    def _abandon(self, accepted: Any, error: Exception) -> None:
+        """Give up the connection in which a defect of ours came to light; all others go on."""
+        self.errors.append(error)
+        if accepted in self.accepted:
+            accepted.abandon()
 
     def _sweep(self, now_s: float) -> None:
         """Cut off strangers that have been silent for too long."""

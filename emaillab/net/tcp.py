@@ -42,7 +42,7 @@ from emaillab.net.connection import Connection, End, Link, Service
 from emaillab.net.loop import Loop
 from emaillab.net.network import Network, Stream
 
-RECEIVE = 1 << 18  # octets taken from a socket at once
+RECEIVE = 1 << 16  # octets taken from a socket at once; more would cost a fresh mapping of memory each time
 
 
 class PortInUse(OSError):
@@ -213,7 +213,11 @@ class _Acceptor:
             wire = network._wire(client, self._service)
             wire.link = Link()  # a stranger's octets take the time they take
         accepted = _Accepted(peer, stream, network._loop)
-        accepted.open(Connection(self._service, client, wire, accepted.commit, network.id_of(wire)))
+        try:
+            accepted.open(Connection(self._service, client, wire, accepted.commit, network.id_of(wire)))
+        except Exception:
+            accepted.abandon()
+            raise
 
 
 class _Accepted:
@@ -296,6 +300,13 @@ class _Accepted:
             with self.stream.change:
                 self.stream.idle = self._left or not (self.stream.sent or self.connection.held)
                 self.stream.change.notify_all()
+
+    def abandon(self) -> None:
+        """Leave at once, as after a defect of ours."""
+        with contextlib.suppress(Exception):
+            self.connection.disconnected()
+        self._out = b""
+        self.settle()
 
     def _read(self) -> None:
         try:

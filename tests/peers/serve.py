@@ -20,11 +20,11 @@ START_S = 60  # how long a start may take on a machine that is busy with all the
 class Serve:
     """A running `emaillab serve`.
 
-    Args: services: options that name ports; more: further options.
+    Args: services: options that name ports; more: further options; read_along: whether what it prints later is read.
     """
 
-    def __init__(self, *more: str | Path, services: Iterable[str] = ALL) -> None:
-        self.errors = tempfile.TemporaryFile()  # a file, as a pipe that nobody reads would stop the server
+    def __init__(self, *more: str | Path, services: Iterable[str] = ALL, read_along: bool = True) -> None:
+        self.errors = tempfile.TemporaryFile()  # noqa: SIM115  a file: a pipe that nobody reads stops the server
         command = [sys.executable, "-m", "emaillab", "serve", *services, "--domain", DOMAIN, "--json"]
         command += ["--user", f"{USER}:{PASSWORD}", *map(str, more)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.errors)
@@ -36,7 +36,8 @@ class Serve:
         self.announced: dict[str, Any] = json.loads(line)
         # What follows with --record is read along, for the same reason.
         self.printed: list[bytes] = []
-        self._reader = threading.Thread(target=self.printed.extend, args=(self.process.stdout,), daemon=True)
+        lines = self.process.stdout if read_along else ()
+        self._reader = threading.Thread(target=self.printed.extend, args=(lines,), daemon=True)
         self._reader.start()
 
     def at(self, service: str) -> tuple[str, int]:
