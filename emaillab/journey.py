@@ -358,11 +358,11 @@ def _read_by_pop3(session: Transcript, raw: bytes) -> Reading:
     return found
 
 
-_SEQUENCE = re.compile(rb"^\* (\d+) (FETCH|EXPUNGE)", re.MULTILINE)
+_SEQUENCE = re.compile(rb"^\* (\d+) (FETCH|EXPUNGE)([^\r\n]*)", re.MULTILINE)
 
 
 def _read_by_imap(session: Transcript, raw: bytes) -> Reading:
-    found, number = Reading(), 0
+    found, number, marked = Reading(), 0, False
     for unit in units(session):
         words = unit.asked.split()
         if unit.verb == "LOGIN" and len(words) > 2:
@@ -372,10 +372,14 @@ def _read_by_imap(session: Transcript, raw: bytes) -> Reading:
             which = int(told[1])
             if told[2] == b"FETCH" and told.start() < place:
                 number = which
+            elif told[2] == b"FETCH" and which == number and b"FLAGS (" in told[3]:
+                marked = b"\\Deleted" in told[3]
             elif told[2] == b"EXPUNGE" and which == number:
                 return replace(found, deleted_s=unit.sent_s)
             elif told[2] == b"EXPUNGE" and which < number:
                 number -= 1
+        if unit.verb == "CLOSE" and marked and words[0] + b" OK" in unit.answer:
+            return replace(found, deleted_s=unit.sent_s)
         if place >= 0:
             found = replace(found, fetched_s=min(found.fetched_s, unit.back_s))
     return found

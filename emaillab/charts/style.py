@@ -56,10 +56,15 @@ _SENTENCES: WeakKeyDictionary[Axes, str] = WeakKeyDictionary()
 
 def new_axes(width: float = 8.0, height: float = 3.6) -> Axes:
     """Return the axes of a new figure in the course's style; sizes in inches."""
+    import matplotlib
     import matplotlib.pyplot as plt
 
     with plt.rc_context(STYLE):
         figure, ax = plt.subplots(figsize=(width, height), layout="constrained", linewidth=1.0)
+        interactive = plt.isinteractive()
+    matplotlib.interactive(
+        interactive
+    )  # a notebook's backend switches it on with the first figure; rc_context would undo it
     figure.set_edgecolor(FAINT)
     return ax
 
@@ -107,9 +112,11 @@ def legend(ax: Axes, columns: int = 3) -> None:
     options: Any = {"ncols": min(columns, len(pairs)), "frameon": False, "fontsize": 9}
     figure = ax.get_figure(root=True)
     if figure is not None and figure.axes == [ax] and figure.get_constrained_layout():
-        figure.legend(handles, labels, loc="outside lower left", **options)
+        box = figure.legend(handles, labels, loc="outside lower left", **options)
     else:
-        ax.legend(handles, labels, loc="upper left", bbox_to_anchor=(0, -0.2), **options)
+        box = ax.legend(handles, labels, loc="upper left", bbox_to_anchor=(0, -0.2), **options)
+    for text in box.get_texts():
+        text.set_parse_math(False)  # a dollar sign in a name is a dollar sign
 
 
 def signed(value: float, digits: int = 0) -> str:

@@ -14,6 +14,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 Cell = str | int | float | None
 UNKNOWN = "–"
@@ -77,8 +78,8 @@ class Table:
             cells.append(text + space if column.digits is None else space + text)
         return "  ".join(cells).rstrip()
 
-    def _repr_html_(self) -> str:
-        return f'<div class="emaillab-table">{self.html()}</div>'
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"text/plain": str(self), "text/html": self.html()}
 
     def html(self) -> str:
         """Return an accessible HTML table: caption, headings with their scope."""

@@ -25,6 +25,7 @@ from emaillab.journey import Event, Journey, Whereabouts
 from emaillab.net.transcript import Transcript
 
 NOBODY = "nobody"
+VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ class WhereIsMyLetter:
     def _row(self, host: str, kind: str, words: str, where: Whereabouts) -> str:
         copy = any(stay.place == words and stay.host == host for stay in where.copies)
         charge = any(stay.place == words and stay.host == host for stay in where.responsible)
-        edge = f"border-left:6px {'solid' if copy else 'dotted'} {COLOURS[kind]}"
+        edge = f"border-left:6px solid {COLOURS[kind] if copy else 'transparent'}"
         weight = "bold" if charge else "normal"
         cells = ("✉ a copy" if copy else "–", "● yes" if charge else "–")
         style = "padding:3px 14px 3px 8px;text-align:left"
@@ -152,14 +153,26 @@ class WhereIsMyLetter:
     def __repr__(self) -> str:
         return f"<WhereIsMyLetter {self.journey.message_id}, {len(self.steps)} steps>"
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        """Show the widget where there are widgets; the table is what a saved notebook keeps."""
-        bundle: dict[str, Any] = {"text/plain": str(self), "text/html": self.table().html()}
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"text/plain": str(self), "text/html": self.html}
+
+    @property
+    def html(self) -> str:
+        """All steps as a table, folded: what a saved notebook keeps."""
+        summary = f'<summary style="cursor:pointer">All {len(self.steps)} steps</summary>'
+        return f"<details>{summary}{self.table().html()}</details>"
+
+    def _ipython_display_(self) -> None:
+        """Show the widget, and below it, in an output of its own, the steps: a saved notebook forgets the widget."""
+        from IPython.display import display
+
         try:
-            live = self.widget._repr_mimebundle_()
+            live = {mime: view for mime, view in self.widget._repr_mimebundle_().items() if mime == VIEW}
         except ImportError:
-            return bundle
-        return bundle | {mime: value for mime, value in live.items() if "widget-view" in mime}
+            live = {}
+        if live:
+            display(live | {"text/plain": "Where is my letter? Run this cell to step through."}, raw=True)
+        display(self._repr_mimebundle_(), raw=True)
 
 
 def _list(words: Iterator[str] | map[str], none: str = NOBODY) -> str:
