@@ -10,9 +10,13 @@ argparse.ArgumentTypeError: 'hamburger.edu' is not DOMAIN=HOST:PORT
 from __future__ import annotations
 
 import argparse
+import contextlib
+import gc
 import importlib.util
+import itertools
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -21,7 +25,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from emaillab.cli import CommandError
-from emaillab.host.mailhost import PORTS, MailHost
+from emaillab.host.mailhost import IMPLICIT_TLS, PORTS, MailHost
 from emaillab.host.store import Store, StoreError
 from emaillab.net.clock import WallClock
 from emaillab.net.connection import Service
@@ -35,6 +39,8 @@ from emaillab.protocol.smtp.grammar import Reply
 
 ROUTE_HELP = "where mail for a domain goes; * is any other domain"
 QUEUE_S = 1.0  # how often the queue is looked at
+# sub-domain = Let-dig [Ldh-str]      RFC 5321 §4.1.2
+DOMAIN = re.compile(r"{label}(\.{label})*".format(label="[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"))
 
 
 def user(text: str) -> tuple[str, str]:
@@ -43,6 +49,13 @@ def user(text: str) -> tuple[str, str]:
     if not colon or not name or not password:
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME:PASSWORD")
     return name.partition("@")[0], password
+
+
+def domain(text: str) -> str:
+    """Read a domain name."""
+    if len(text) > 253 or not DOMAIN.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a domain: labels of letters, digits and hyphens, with dots")
+    return text.lower()
 
 
 def port(text: str) -> int:
@@ -63,7 +76,7 @@ def route(text: str) -> tuple[str, str]:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's options."""
-    parser.add_argument("--domain", default="localhost", metavar="D", help="the host's mail domain (localhost)")
+    parser.add_argument("--domain", default="localhost", type=domain, metavar="D", help="its mail domain (localhost)")
     parser.add_argument("--user", action="append", default=[], type=user, metavar="NAME:PASSWORD", help="add a user")
     parser.add_argument("--route", action="append", default=[], type=route, metavar="DOMAIN=HOST:PORT", help=ROUTE_HELP)
     parser.add_argument("--bind", default="127.0.0.1", metavar="IP", help="the address to listen on (127.0.0.1)")
@@ -93,8 +106,7 @@ def run(arguments: argparse.Namespace) -> int:
         for name, number in named.items():
             network.ports[host.name, name] = number
             network.listen(host.service(name))
-        _announce(network, host, named, as_json=arguments.json)
-        _serve(host, clock)
+        _serve(host, clock, lambda: _announce(network, host, named, as_json=arguments.json))
     except StoreError as error:
         raise CommandError(str(error)) from None
     finally:
@@ -107,7 +119,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _authority(arguments: argparse.Namespace, named: dict[str, int]) -> Authority | None:
     """Return the certificate authority, or None where the parts for TLS are not installed."""
     if importlib.util.find_spec("trustme") is None:
-        if arguments.cert_out or arguments.require_tls or named.keys() & {"smtps", "pop3s", "imaps"}:
+        if arguments.cert_out or arguments.require_tls or named.keys() & IMPLICIT_TLS:
             raise CommandError('TLS needs more parts: pip install "emaillab[tls]"')
         return None
     authority = Authority()
@@ -121,7 +133,7 @@ def _host(arguments: argparse.Namespace, authority: Authority | None, clock: Wal
     names = tuple(dict.fromkeys(("localhost", "127.0.0.1", "::1", arguments.domain)))
     kind = DiscardingHost if arguments.discard else ServedHost
     host = kind(
-        arguments.domain.lower(),
+        arguments.domain,
         ip=arguments.bind,
         clock=clock,
         store=Store(arguments.data),
@@ -173,8 +185,9 @@ def _announce(network: TcpNetwork, host: MailHost, named: dict[str, int], *, as_
     sys.stdout.flush()
 
 
-def _serve(host: MailHost, clock: WallClock) -> None:
-    """Hand on what is due, until a signal comes."""
+def _serve(host: MailHost, clock: WallClock, announce: Callable[[], None]) -> None:
+    """Hand on what is due, until a signal comes; who reads the announcement may send one."""
+    gc.freeze()  # what lives as long as the server need not be looked at again and again
     stopped = threading.Event()
     before = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGINT, signal.SIGTERM)}
 
@@ -183,8 +196,10 @@ def _serve(host: MailHost, clock: WallClock) -> None:
         return dial(ip.strip("[]"), int(number), clock, name=target)
 
     try:
-        while not stopped.wait(QUEUE_S if host.routes else None):
-            host.run_queue(call)  # type: ignore[arg-type]
+        announce()
+        while not stopped.wait(QUEUE_S):  # not for ever: Windows looks at signals only between two waits
+            if host.routes:
+                host.run_queue(call)  # type: ignore[arg-type]
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -193,12 +208,17 @@ def _serve(host: MailHost, clock: WallClock) -> None:
 def _recorder(network: TcpNetwork, data: Path | None) -> Callable[[Transcript], None]:
     """Return what is done with each session's record when it is complete: shown, and kept in the data folder."""
     folder = data / "transcripts" if data else None
+    kept = [int(file.stem) for file in folder.glob("*.json") if file.stem.isdecimal()] if folder else []
+    numbers = itertools.count(max(kept, default=0) + 1)
 
     def keep(transcript: Transcript) -> None:
-        print(f"--- {transcript.protocol} session {transcript.id} of {transcript.client}\n{transcript}", flush=True)
-        if folder:
-            folder.mkdir(parents=True, exist_ok=True)
-            transcript.save(folder / f"{int(transcript.id):06}.json")
         network.transcripts.remove(transcript)
+        # A reader of the output who has left, or a full disk, costs records and no mail.
+        if folder:
+            with contextlib.suppress(OSError):
+                folder.mkdir(parents=True, exist_ok=True)
+                transcript.save(folder / f"{next(numbers):06}.json")
+        with contextlib.suppress(OSError):
+            print(f"--- {transcript.protocol} session {transcript.id} of {transcript.client}\n{transcript}", flush=True)
 
     return keep

@@ -24,11 +24,12 @@ Subject: hi
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+import secrets
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from emaillab.host.policy import POSTMASTER, Policy, split_address
 from emaillab.host.queue import Queue
@@ -45,13 +46,28 @@ from emaillab.protocol.smtp.grammar import Reply
 from emaillab.protocol.smtp.server import SmtpServer
 from emaillab.protocol.stream import Stream
 
-__all__ = ["PORTS", "Custody", "MailHost", "SmtpClient"]
+if TYPE_CHECKING:
+    from emaillab.host.webmail.application import Webmail
 
-PORTS = {"smtp": 25, "submission": 587, "pop3": 110, "imap": 143, "smtps": 465, "pop3s": 995, "imaps": 993}
-"""Each service's well-known port; the last three speak TLS from the first octet (RFC 8314)."""
+__all__ = ["IMPLICIT_TLS", "PORTS", "Custody", "MailHost", "SmtpClient"]
+
+PORTS = {
+    "smtp": 25,
+    "submission": 587,
+    "pop3": 110,
+    "imap": 143,
+    "http": 80,
+    "smtps": 465,
+    "pop3s": 995,
+    "imaps": 993,
+    "https": 443,
+}
+"""Each service's well-known port."""
+IMPLICIT_TLS = frozenset(("smtps", "pop3s", "imaps", "https"))
+"""Services that speak TLS from the first octet (RFC 8314, RFC 9110 §4.2.2)."""
 
 TICK = timedelta(milliseconds=1)  # no attempt is late by less
-IDLE_S = {"smtp": 300.0, "pop3": 600.0, "imap": 1800.0}  # RFC 5321 §4.5.3.2.7, 1939 §3, 9051 §5.4
+IDLE_S = {"smtp": 300.0, "pop3": 600.0, "imap": 1800.0, "http": 60.0}  # RFC 5321 §4.5.3.2.7, 1939 §3, 9051 §5.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +96,8 @@ class MailHost:
         relays_for: domains of others whose mail it takes from anyone. trusted_ips: clients who may send anywhere.
         tls: makes the server's end of TLS. plain_login: whether passwords may come in the clear from anywhere;
             from the machine itself they may, unless `require_tls`. log: whether to keep a Custody note of every letter.
+        aliases: local part → the address, or addresses, that get its mail instead; see `add_alias`.
+        max_hops: how many Received fields a letter may have when it comes, before it is taken to be in a loop.
     """
 
     def __init__(
@@ -103,6 +121,8 @@ class MailHost:
         require_tls: bool = False,
         plain_login: bool = False,
         log: bool = True,
+        aliases: Mapping[str, str | Iterable[str]] | None = None,
+        max_hops: int = MAX_HOPS,
     ) -> None:
         self.end = End(name, ip)
         self.clock, self.clock_offset_s, self.handling_s = clock, clock_offset_s, handling_s
@@ -115,13 +135,17 @@ class MailHost:
         )
         self.routes = routes or {}
         self.custody: list[Custody] = []
-        self.max_size = self.policy.max_size
+        self.max_size, self.max_hops = self.policy.max_size, max_hops
         self._rng = rng or random.Random()
+        self._secret = rng.randbytes(32) if rng else secrets.token_bytes(32)  # without a seed there may be real users
         self._resolver, self._tls = resolver or Resolver(), tls
         self._reverse = reverse
         self._require_tls, self._plain_login, self._log = require_tls, plain_login, log
         self._causes: dict[str, str] = {}  # queue id → the session in which the letter came
+        self._webmail: Webmail | None = None  # made when the first browser comes
         self.add_user(POSTMASTER, self.token())
+        for alias, targets in (aliases or {}).items():
+            self.add_alias(alias, *((targets,) if isinstance(targets, str) else targets))
 
     def __repr__(self) -> str:
         return f"<MailHost {self.name} [{self.end.ip}], {len(self.queue)} letters in its queue>"
@@ -140,6 +164,17 @@ class MailHost:
         """Give a user a mailbox here; a name that exists gets the new password."""
         self.store.add_account(name, password)
         self.store.commit()
+
+    def add_alias(self, name: str, *targets: str) -> None:
+        """Send a local part's mail on to other addresses; the sender, the reverse-path, and the content stay.
+
+        Args: targets: addresses, or names of this host's users; the alias itself keeps a copy in its mailbox.
+        Raises: ValueError when there is none, as nothing would become of the letters.
+        Source: RFC 5321 §3.9.1. SIMPLIFIED: aliases live as long as this object, not in the store.
+        """
+        if not targets:
+            raise ValueError(f"the alias {name} needs at least one address in its place")
+        self.policy.aliases[name.lower()] = targets
 
     def letters(self, user: str, mailbox: str = "INBOX") -> list[bytes]:
         """Return the octets of all letters in a user's mailbox. Raises: KeyError for an unknown one."""
@@ -164,8 +199,8 @@ class MailHost:
         """Return one service of PORTS, to be listened to on a network. Raises: ValueError for another name."""
         if name not in PORTS:
             raise ValueError(f"{name!r} is not a mail service; there are {', '.join(PORTS)}")
-        protocol = {"submission": "smtp"}.get(name, name.removesuffix("s"))
-        engine = {"smtp": self._smtp, "pop3": self._pop3, "imap": self._imap}[protocol]
+        protocol = {"submission": "smtp"}.get(name, name.removesuffix("s") if name in IMPLICIT_TLS else name)
+        engine = {"smtp": self._smtp, "pop3": self._pop3, "imap": self._imap, "http": self._http}[protocol]
         return Service(
             self.end,
             name,
@@ -174,11 +209,11 @@ class MailHost:
             self.store.commit,
             protocol=protocol,
             tls=self._tls,
-            implicit_tls=name in ("smtps", "pop3s", "imaps"),
+            implicit_tls=name in IMPLICIT_TLS,
             idle_s=IDLE_S[protocol],
         )
 
-    def services(self, names: Iterable[str] = ("smtp", "submission", "pop3", "imap")) -> list[Service]:
+    def services(self, names: Iterable[str] = ("smtp", "submission", "pop3", "imap", "http")) -> list[Service]:
         """Return several services."""
         return [self.service(name) for name in names]
 
@@ -195,6 +230,18 @@ class MailHost:
 
         return ImapServer(self, session)
 
+    def _http(self, session: Session) -> Engine:
+        try:
+            from emaillab.host.webmail.application import Webmail
+            from emaillab.protocol.http.server import HttpServer
+        except ModuleNotFoundError as error:
+            from emaillab.protocol.http.absent import AbsentServer
+
+            return AbsentServer(f'webmail needs {error.name}, which is missing here: pip install "emaillab[web]"')
+        if self._webmail is None:
+            self._webmail = Webmail(self, secret=self._secret)
+        return HttpServer(self._webmail, session)
+
     def _session(self, connection: Connection, service: str) -> Session:
         ip = connection.client.ip
         loopback = ip in ("::1", "localhost") or ip.startswith("127.")
@@ -210,6 +257,7 @@ class MailHost:
             loopback=loopback or self._plain_login,
             require_tls=self._require_tls,
             submission=service in ("submission", "smtps"),
+            http=service in ("http", "https"),
             tokens=self.token,
         )
         connection.encrypted = partial(setattr, session, "tls")
@@ -242,8 +290,8 @@ class MailHost:
         from emaillab.message.fields import parse_header
 
         header = parse_header(content)
-        if len(header.all("Received")) >= MAX_HOPS:
-            raise Refusal(Reply(554, "5.4.6", f"{MAX_HOPS} hosts have handled this letter, it must be in a loop"))
+        if len(header.all("Received")) >= self.max_hops:
+            raise Refusal(Reply(554, "5.4.6", f"{self.max_hops} hosts have handled this letter, it must be in a loop"))
         queue_id, now = self.token(), session.now()
         raw = received_field(session, envelope, queue_id, now) + content
         self._take(envelope, raw, queue_id, now)

@@ -194,6 +194,8 @@ class Connection:
         if self._tls is not None:
             data = self._decrypt(data)
         if data:
+            if at_s is None and self._watched:  # a stranger did not say when it sent this
+                self.wire.carry("C", data, self.at_s)
             self.engine.feed(data)
         self.pump()
 
@@ -278,11 +280,14 @@ class Connection:
 
     def _emit(self, data: bytes) -> None:
         """Send octets, through TLS where there is TLS."""
-        if self._tls is None:
-            self._push(data, data)
-        else:
+        if self._tls is not None:
             self._tls.send(data)
             self._push(data, self._tls.outgoing())
+        elif self._watched:
+            self._push(data, data)
+        else:
+            self.sent += len(data)
+            self.send(data, 0.0)
 
     def _push(self, plain: bytes, octets: bytes) -> None:
         if octets:

@@ -288,7 +288,7 @@ def _content(line: Line) -> str:
     """Return the verb if a line may be a line of a message rather than of the dialogue."""
     if line.side == "C":
         return line.verb if line.verb in ("(content)", "APPEND") else ""
-    return line.verb if line.verb in ("RETR", "TOP", "FETCH", "UID") else ""
+    return line.verb if line.verb in ("RETR", "TOP", "FETCH", "UID FETCH") else ""
 
 
 def readable(data: bytes) -> str:

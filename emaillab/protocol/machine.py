@@ -201,7 +201,7 @@ class Machine:
                     return chunk
             if self._waits_for_driver or self.state == CLOSED:
                 return None
-            if not self._step():
+            if (not self.buffer and not self.framer.eager) or not self._step():
                 return None
 
     def _next_chunk(self, body: Iterator[bytes]) -> bytes | None:

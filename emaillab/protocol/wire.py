@@ -15,7 +15,7 @@ were cut into segments on their way.
 from __future__ import annotations
 
 import re
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 CRLF = b"\r\n"
 END_OF_CONTENT = b"\r\n.\r\n"
@@ -46,6 +46,9 @@ class Buffer:
     def __len__(self) -> int:
         return len(self.data) - self.at
 
+    def __bool__(self) -> bool:
+        return self.at < len(self.data)
+
     def feed(self, data: bytes) -> None:
         """Append octets."""
         self.data = self.data[self.at :] + data if self.at < len(self.data) else data
@@ -66,6 +69,8 @@ class Framer(Protocol):
 
     invites: bool
     """True while the peer waits to be asked for the rest of the unit (an IMAP literal)."""
+    eager: ClassVar[bool]
+    """True when units come without any octets: the server acts by itself."""
 
     def take(self, buffer: Buffer) -> bytes | None:
         """Consume one unit and return it without its line end; None when it is not whole yet.
@@ -89,6 +94,7 @@ class LineFramer:
     Source: RFC 5321 §2.3.8, §4.5.3.1.4; RFC 2449 §4.
     """
 
+    eager: ClassVar[bool] = False
     __slots__ = ("invites", "limit", "_head", "_swallowed")
 
     def __init__(self, limit: int) -> None:
@@ -146,6 +152,7 @@ class ContentFramer:
     Source: RFC 5321 §4.1.1.4, §4.5.2, §2.3.8.
     """
 
+    eager: ClassVar[bool] = False
     __slots__ = ("invites", "limit", "_chunks", "_size", "_tail")
 
     def __init__(self, limit: int) -> None:
@@ -208,6 +215,7 @@ class LiteralFramer:
     Source: RFC 9051 §4.3, §2.2.1; RFC 7888.
     """
 
+    eager: ClassVar[bool] = False
     __slots__ = ("invites", "line_limit", "literal_limit", "_lines", "_need", "_parts", "_size", "_skip")
 
     def __init__(self, line_limit: int, literal_limit: int) -> None:

@@ -62,6 +62,7 @@ class NoInput:
     """The reader of a state in which the server acts without waiting for the client: each unit is empty."""
 
     invites = False
+    eager: ClassVar[bool] = True
 
     def take(self, buffer: Buffer) -> bytes:
         """Return an empty unit."""

@@ -221,3 +221,15 @@ def test_signals_name_what_a_connection_can_do() -> None:
     from emaillab.net.connection import Connection
 
     assert all(hasattr(Connection, f"on_{signal.name.lower()}") for signal in Signal)
+
+
+def test_what_a_stranger_says_is_recorded_too() -> None:
+    network = TcpNetwork(VirtualClock())
+    network.listen(Service(ZOO, "zoo", 7, lambda connection: Keeper()))
+    stream = dial(*network.address("zoo.example", "zoo"), network.clock)
+    stream.readline()
+    stream.send(b"ECHO a\r\n")
+    stream.readline()
+    assert [str(line) for line in network.transcripts[0].lines] == ["S: OK ready", "C: ECHO a", "S: OK a"]
+    stream.close()
+    network.close()
