@@ -7,18 +7,21 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test lint clean
+.PHONY: help lab test notebooks lint clean
 
 help: ## Say what can be done here
 	@echo "emaillab: a whole Internet mail system that fits in one notebook"
 	@echo
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1 : \2/p' $(MAKEFILE_LIST) | awk -F ' : ' '{ printf "%-12s  %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1 : \2/p' $(MAKEFILE_LIST) | awk -F ' : ' '{ printf "%-16s  %s\n", $$1, $$2 }'
 
 lab: $(VENV)/.lab-is-installed ## Install what is needed, then open JupyterLab on the first notebook
 	@$(BIN)/emaillab lab
 
 test: $(VENV)/.test-is-installed ## Install what is needed, then run every test
 	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS) tests/
+
+notebooks: $(VENV)/.test-is-installed ## Run every notebook and store what it shows
+	@$(BIN)/emaillab course execute
 
 lint: $(VENV)/.test-is-installed ## Check style and types
 	$(BIN)/python -m ruff check

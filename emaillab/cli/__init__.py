@@ -27,6 +27,7 @@ COMMANDS = {
     "serve": "run one mail host for real mail programs",
     "dissect": "take a message apart, octet by octet",
     "trace": "show the path that a message has come",
+    "course": "keep the course: run its notebooks and store what they show",
 }
 """Each sub-command is a module of this package, with `add_arguments(parser)` and `run(arguments) -> int`."""
 
