@@ -18,7 +18,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from emaillab.diagrams.svg import BLUE, MONO_EM, TINTS, VERMILLION, Canvas, Diagram, cut, seconds
+from emaillab.diagrams.svg import BLUE, MONO_EM, TINTS, VERMILLION, Canvas, Diagram, cut, plural, seconds
 from emaillab.net.transcript import Line, Side, Transcript
 
 WIDTH, CLIENT_X, SERVER_X = 890, 150, 700
@@ -105,9 +105,11 @@ def draw_ladder(transcript: Transcript) -> Diagram:
     octets, last_s = transcript.octets(), max((r.message.arrived_s for r in rungs), default=transcript.opened_s)
     title = (
         f"{transcript.protocol.upper()} session {transcript.id}: {transcript.client} and {transcript.server}, "
-        f"{len(rungs)} messages, {octets} octets in {seconds(last_s - transcript.opened_s)}"
+        f"{plural(len(rungs), 'message')}, {plural(octets, 'octet')} in {seconds(last_s - transcript.opened_s)}"
     )
-    return canvas.finish(title, _words(rungs, transcript.opened_s), f"A ladder of {len(rungs)} arrows, told below.")
+    return canvas.finish(
+        title, _words(rungs, transcript.opened_s), f"A ladder of {plural(len(rungs), 'arrow')}, told below."
+    )
 
 
 def _place(rungs: list[_Rung], top: float) -> tuple[list[tuple[str, float]], float]:
@@ -178,7 +180,7 @@ def _lifelines(canvas: Canvas, transcript: Transcript, bottom: float) -> None:
 def _bands(canvas: Canvas, headings: list[tuple[str, float]], bottom: float) -> None:
     tops = [y for _, y in headings]
     colours: dict[str, str] = {}
-    for (name, y), end in zip(headings, [*tops[1:], bottom], strict=True):
+    for (name, y), end in zip(headings, [*tops, bottom][1:], strict=True):
         colour = colours.setdefault(name, TINTS[len(colours) % len(TINTS)])
         canvas.box(0, y, WIDTH, end - y, fill=colour, behind=True)
         canvas.box(0, y, 5, end - y, fill=colour, opacity=1, behind=True)
@@ -214,7 +216,7 @@ def _arrow(canvas: Canvas, rung: _Rung) -> None:
 
 
 def _words(rungs: list[_Rung], opened_s: float) -> list[str]:
-    told = []
+    told = [] if rungs else ["nothing was said"]
     phase = None
     for rung in rungs:
         message = rung.message

@@ -10,10 +10,11 @@ message text/plain 7bit
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from emaillab.diagrams.svg import BLUE, GREEN, GREY, PURPLE, SKY, VERMILLION, Canvas, Diagram, cut
+from emaillab.diagrams.svg import BLUE, GREEN, GREY, PURPLE, SKY, VERMILLION, Canvas, Diagram, cut, plural
 from emaillab.message.defects import Defect, Span
 from emaillab.message.part import IDENTITY_ENCODINGS, Part
 
@@ -44,7 +45,7 @@ class Row:
 
 
 def rows(root: Part) -> Iterator[Row]:
-    """Cut a part into its pieces, in the order of their octets; a part's defects stand with the piece they are in."""
+    """Cut a part into its pieces, in the order of their octets; a defect stands with the piece that it is in."""
     depths: dict[int, int] = {}
     for part in root.walk():
         depths[id(part)] = 0 if part is root or part.parent is None else depths[id(part.parent)] + 1
@@ -64,15 +65,12 @@ def rows(root: Part) -> Iterator[Row]:
 
 
 def _defects_by_piece(pieces: list[tuple[str, Span, Part]]) -> dict[int, list[Defect]]:
-    """Put each defect with the piece of its part that it stands in, or with the last one before it."""
-    places: dict[int, list[int]] = {}
-    for place, (_, _, part) in enumerate(pieces):
-        places.setdefault(id(part), []).append(place)
+    """Put each defect with the piece that it stands in, whosever it is; one at the very end with the last piece."""
+    ends = [end for _, (_, end), _ in pieces]
     found: dict[int, list[Defect]] = {}
-    for own in places.values():
-        for defect in pieces[own[0]][2].defects:
-            place = next((place for place in own if defect.at < pieces[place][1][1]), own[-1])
-            found.setdefault(place, []).append(defect)
+    for part in {id(part): part for _, _, part in pieces}.values():
+        for defect in part.defects:
+            found.setdefault(min(bisect_right(ends, defect.at), len(ends) - 1), []).append(defect)
     return found
 
 
@@ -91,12 +89,9 @@ def draw_part(part: Part) -> Diagram:
         y += height
     if len(found) > len(shown):
         canvas.text(TREE_X, y + 16, f"… and {len(found) - len(shown)} more pieces", faint=True)
-    parts = sum(1 for _ in part.walk())
-    title = (
-        f"Part map of {_name(part)}: {parts} part{'s' if parts > 1 else ''} in {end - start} octets, "
-        f"{len(found)} pieces"
-    )
-    return canvas.finish(title, _words(shown, len(found)), f"{len(found)} pieces and their offsets, told below.")
+    parts, pieces = sum(row.first for row in found), sum(row.span is not None for row in found)
+    title = f"Part map of {_name(part)}: {plural(parts, 'part')} in {end - start} octets, {plural(pieces, 'piece')}"
+    return canvas.finish(title, _words(shown, len(found)), f"{plural(pieces, 'piece')} and their offsets, told below.")
 
 
 def _name(part: Part) -> str:

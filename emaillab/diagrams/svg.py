@@ -220,6 +220,11 @@ def wrap(words: Sequence[str], letters: int, joint: str = ", ") -> list[str]:
     return lines
 
 
+def plural(number: int, noun: str) -> str:
+    """Return a number with its noun: "1 letter", "2 letters"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def number(value: float) -> str:
     """Spell a number for SVG: one decimal at most."""
     return (
@@ -228,19 +233,20 @@ def number(value: float) -> str:
 
 
 def seconds(value: float) -> str:
-    """Spell a time span for people, in the unit that fits."""
+    """Spell a time span for people.
+
+    >>> seconds(0.0125), seconds(9.5), seconds(-7190)
+    ('12.5 ms', '9.5 s', '-1 h 59 min 50 s')
+    """
     size = abs(value)
     if size < 1:
         return f"{value * 1000:.3f}".rstrip("0").rstrip(".") + " ms"
     if size < 120:
         return f"{value:.3f}".rstrip("0").rstrip(".") + " s"
-    return (
-        f"{value / 60:,.1f} min"
-        if size < 7200
-        else f"{value / 3600:,.1f} h"
-        if size < 172800
-        else f"{value / 86400:,.1f} d"
-    )
+    minutes, rest = divmod(round(size), 60)
+    days, minutes = divmod(minutes, 1440)
+    units = ((days, "d"), (minutes // 60, "h"), (minutes % 60, "min"), (rest, "s"))
+    return ("-" if value < 0 else "") + " ".join(f"{count} {unit}" for count, unit in units if count)
 
 
 def _attributes(facts: dict[str, Any]) -> str:

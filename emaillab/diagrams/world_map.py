@@ -12,7 +12,7 @@ laptop.crepes.fr - crepes.fr: 0 ms
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from emaillab.diagrams.layout import layers
@@ -22,9 +22,11 @@ from emaillab.diagrams.svg import (
     ORANGE,
     PURPLE,
     VERMILLION,
+    Anchor,
     Canvas,
     Diagram,
     cut,
+    plural,
     seconds,
     text_width,
 )
@@ -53,7 +55,7 @@ class Node:
     @property
     def width(self) -> float:
         """How wide its box is."""
-        return max([text_width(self.name, 14) * 1.15] + [text_width(fact, 12) for fact in self.facts]) + 24
+        return max([text_width(self.name, 14) * 1.15] + [text_width(fact, 12) for fact in self.facts]) + 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +83,8 @@ class Map:
 def draw_world(net: Internet, journey: Journey | None = None) -> Diagram:
     """Draw a world's hosts, devices and links; with a journey, the letter's way on them."""
     found = _read_world(net)
-    title = _count(len(net.hosts), "mail host"), _count(len(found.nodes) - len(net.hosts), "device")
-    words = f"Map of an Internet: {', '.join(title)}, {_count(len(found.links), 'link')}"
+    title = plural(len(net.hosts), "mail host"), plural(len(found.nodes) - len(net.hosts), "device")
+    words = f"Map of an Internet: {', '.join(title)}, {plural(len(found.links), 'link')}"
     if journey is not None:
         _add_steps(found, journey)
         words += f", and the way of {journey.message_id}"
@@ -99,7 +101,7 @@ def draw_journey(journey: Journey) -> Diagram:
             facts = (f"accepted at {seconds(stop.at_s)}", f"{len(stop.raw)} octets") if stop else ()
             found.nodes.setdefault(name, Node(name, facts, device=stop is None))
     _add_steps(found, journey)
-    return _draw(found, f"Way of {journey.message_id}: {_count(len(found.steps), 'step')}")
+    return _draw(found, f"Way of {journey.message_id}: {plural(len(found.steps), 'step')}")
 
 
 # -- What there is ------------------------------------------------------------------------------------
@@ -134,21 +136,21 @@ def _facts(net: Internet, host: MailHost, exchanges: list[MX]) -> list[str]:
     takes = [record.name for record in exchanges if record.exchange == host.name]
     facts = [f"[{host.end.ip}]", " · ".join(services) or "stopped"]
     if takes:
-        facts.append(cut(f"takes mail for {', '.join(takes)}", 60))
-    facts += [f"{user} {_count(len(host.letters(user)), 'letter')}" for user in host.users[:6]]
+        facts.append(cut(f"takes mail for {', '.join(takes)}", 48))
+    facts += [
+        f"MX of {record.name} is {record.exchange}"
+        for record in exchanges
+        if record.name in host.policy.domains and record.exchange != host.name
+    ][:3]
+    facts += [f"{user} {plural(len(host.letters(user)), 'letter')}" for user in host.users[:6]]
     if len(host.users) > 6:
         facts.append(f"and {len(host.users) - 6} more users")
-    facts.append(f"queue {_count(len(host.queue), 'letter')}")
+    facts.append(f"queue {plural(len(host.queue), 'letter')}")
     return facts
 
 
 def _link(link: Link) -> str:
-    speed = f", {link.bandwidth:,.0f} octets/s" if link.bandwidth else ""
-    return seconds(link.latency_s) + speed
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return seconds(link.latency_s) + (f", {link.bandwidth:,.0f} octets/s" if link.bandwidth else "")
 
 
 def _add_steps(found: Map, journey: Journey) -> None:
@@ -192,8 +194,11 @@ def _draw(found: Map, title: str) -> Diagram:
     canvas = Canvas(width, height)
     for (a, b), text in found.links.items():
         steps = [step for step in found.steps if {step.source, step.target} == {a, b}]
-        _draw_link(canvas, places[a], places[b], text, steps)
+        upper, lower = sorted((places[a], places[b]), key=lambda place: (place.y, place.x))
+        _draw_link(canvas, upper, lower, text, steps)
     for number, (holder, exchange, text) in enumerate(found.mx):
+        if not (_is_last(places, holder) and _is_last(places, exchange)):
+            continue  # an arrow would run across other boxes; the text in the boxes must do
         reach = max(_note_width(found, holder), _note_width(found, exchange))
         _draw_mx(canvas, places[holder], places[exchange], text, number, reach)
     passed = {name for step in found.steps for name in (step.source, step.target)}
@@ -210,21 +215,36 @@ def _place(found: Map) -> tuple[dict[str, _Place], float, float]:
         nodes = [[found.nodes[name] for name in row] for row in rows]
         mx = [text_width(text, 12) for holder, _, text in found.mx if any(holder in row for row in rows)]
         margin = max(mx, default=0.0) + 46 + 14 * len(mx) if mx else 0.0
-        breadth = max(sum(node.width + GAP_X for node in row) - GAP_X for row in nodes)
+        breadth = max(sum(node.width + _gap(found, row) for node in row) - _gap(found, row) for row in nodes)
         breadth = max([breadth, *(2 * _note_width(found, name) for row in rows for name in row)])
         if left > 20 and left + breadth + margin > WIDTH:
             left, top = 20.0, lowest + GAP_Y
         y = top
         for row in nodes:
             y += max(_note_height(found, node.name, places) for node in row)
-            x = left + (breadth - sum(node.width + GAP_X for node in row) + GAP_X) / 2
+            gap = _gap(found, row)
+            x = left + (breadth - sum(node.width + gap for node in row) + gap) / 2
             for node in row:
                 places[node.name] = _Place(x + node.width / 2, y, node)
-                x += node.width + GAP_X
+                x += node.width + gap
             y += max(node.height for node in row) + GAP_Y
         lowest, widest = max(lowest, y - GAP_Y), max(widest, left + breadth + margin)
         left += breadth + margin + GAP_X
     return places, widest + 20, lowest + 16
+
+
+def _gap(found: Map, row: Sequence[Node]) -> float:
+    """Return the room between the boxes of a row: enough for what is written at the links between them."""
+    names = {node.name for node in row}
+    texts = [text.split(", ") for ends, text in found.links.items() if names.issuperset(ends)]
+    notes = [text_width(_note(s), 12) + 60 for s in found.steps if {s.source, s.target} <= names]
+    return max([GAP_X, *(text_width(line, 12) + 20 for lines in texts for line in lines), *notes])
+
+
+def _is_last(places: Mapping[str, _Place], name: str) -> bool:
+    """Tell whether nothing stands to the right of a box or of the lines below and above it."""
+    place = places[name]
+    return all(other.x <= place.x + 1 for other in places.values())
 
 
 def _note_width(found: Map, name: str) -> float:
@@ -265,28 +285,36 @@ def _draw_node(canvas: Canvas, place: _Place, marked: bool) -> None:
         canvas.text(place.x, place.y + 20 + LINE * number, fact, size=12, anchor="middle")
 
 
-def _draw_link(canvas: Canvas, a: _Place, b: _Place, text: str, steps: Iterable[Step]) -> None:
-    """Draw a line between two boxes with its latency, and the letter's steps along it."""
+def _draw_link(canvas: Canvas, a: _Place, b: _Place, text: str, steps: Sequence[Step]) -> None:
+    """Draw a line between two boxes with what is known of it, and the letter's steps along it."""
     start, end = _ends(a, b)
+    level = start[1] == end[1]
     canvas.line([start, end], GREY, width=2)
-    x, y = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2
-    level = abs(start[1] - end[1]) < 1
-    canvas.text(x - (0 if level else 12), y + (-6 if level else 4), text, size=12, anchor="middle" if level else "end")
-    steps = list(steps)
+    share = 0.5 if start[0] == end[0] or level or steps else 0.6  # lines from one box part on their way
+    x, y = start[0] + share * (end[0] - start[0]), start[1] + share * (end[1] - start[1])
+    lines = text.split(", ")
+    for number, line in enumerate(lines):
+        if level:
+            canvas.text(x, y - 6 - 14 * (len(lines) - 1 - number), line, size=12, anchor="middle")
+            continue
+        line_y = y + 4 + 14 * number - 7 * (len(lines) - 1)
+        beside = start[0] + (line_y + 4 - start[1]) / (end[1] - start[1]) * (end[0] - start[0])
+        right = end[0] > start[0]
+        canvas.text(beside + (12 if right else -12), line_y, line, size=12, anchor="start" if right else "end")
     for number, step in enumerate(steps):
         ways = (start, end) if step.source == a.node.name else (end, start)
         shift = 8.0 * number
         canvas.arrow([(px + shift, py) for px, py in ways], VERMILLION, width=3)
-        line = y + 26 * (number - (len(steps) - 1) / 2)
-        canvas.badge(x + 8 * len(steps) + 14, line, str(step.number), VERMILLION)
-        canvas.text(x + 8 * len(steps) + 30, line + 4.5, _note(step), size=12)
+        left = x + (8 * len(steps) + 14) * (-1 if not level and end[0] > start[0] else 1)
+        line_y = y + 26 * (number - (len(steps) - 1) / 2) + (24 if level else 0)
+        canvas.badge(left, line_y, str(step.number), VERMILLION)
+        anchor: Anchor = "start" if left > x else "end"
+        canvas.text(left + (16 if left > x else -16), line_y + 4.5, _note(step), size=12, anchor=anchor)
 
 
 def _ends(a: _Place, b: _Place) -> tuple[tuple[float, float], tuple[float, float]]:
     if a.bottom <= b.y:
         return (a.x, a.bottom), (b.x, b.y)
-    if b.bottom <= a.y:
-        return (a.x, a.y), (b.x, b.bottom)
     y = min(a.bottom, b.bottom) - 14
     side = 1 if a.x < b.x else -1
     return (a.x + side * a.node.width / 2, y), (b.x - side * b.node.width / 2, y)

@@ -116,7 +116,7 @@ def marks(line: Line) -> list[Mark]:
     pieces += [("SP", True)] * trailing
     pieces.append(({b"\r\n": "CRLF", b"\n": "LF"}.get(end, "no line end"), True))
     secret = _log_in(line)
-    return [*pieces, (f"base64 of {secret}", True)] if secret else pieces
+    return [*pieces, (f'base64 of "{secret}"', True)] if secret else pieces
 
 
 def _log_in(line: Line) -> str:
@@ -129,7 +129,7 @@ def _log_in(line: Line) -> str:
     if line.verb == "AUTH" and line.side == "C" and len(words) < 3 and words[0].upper() == b"AUTH":
         return ""
     try:
-        return repr(readable(base64.b64decode(words[-1], validate=True)))
+        return readable(base64.b64decode(words[-1], validate=True))
     except binascii.Error:
         return ""
 

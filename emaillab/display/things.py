@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from emaillab.diagrams import draw
-from emaillab.diagrams.svg import clean, cut, seconds
+from emaillab.diagrams.svg import clean, cut, plural, seconds
 from emaillab.display.page import Shown, both, columns, page, table
 from emaillab.host.mailhost import MailHost
 from emaillab.host.queue import Queue
@@ -104,7 +104,7 @@ def show_queue(queue: Queue) -> Shown:
         for recipient in letter.recipients
     ]
     head = ["queue id", "from", "to", "since", "attempts", "next attempt", "last reply"]
-    caption = f"queue: {_count(len(queue), 'letter')}"
+    caption = f"queue: {plural(len(queue), 'letter')}"
     return both(caption, head, rows, ["attempts"]) if rows else Shown(caption, page(f"<p>{caption}</p>"))
 
 
@@ -132,7 +132,7 @@ def show_letters(letters: Sequence[bytes]) -> Shown:
         fields = [cut(header.text(name), WIDEST) for name in ("From", "Subject", "Date")]
         rows.append([str(number), *fields, dissect(raw).content_type, str(len(raw))])
     head = ["no.", "from", "subject", "date", "type", "octets"]
-    return both(_count(len(rows), "letter"), head, rows, ["no.", "octets"])
+    return both(plural(len(rows), "letter"), head, rows, ["no.", "octets"])
 
 
 def show_sessions(transcripts: Sequence[Transcript]) -> Shown:
@@ -142,8 +142,4 @@ def show_sessions(transcripts: Sequence[Transcript]) -> Shown:
         numbers = [seconds(t.opened_s), str(t.octets()), str(t.round_trips)]
         rows.append([t.id, t.protocol.upper(), t.client, t.server, *numbers, t.cause or ""])
     head = ["session", "protocol", "client", "server", "opened", "octets", "round trips", "caused by"]
-    return both(_count(len(rows), "session"), head, rows, ["session", "opened", "octets", "round trips"])
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return both(plural(len(rows), "session"), head, rows, ["session", "opened", "octets", "round trips"])
