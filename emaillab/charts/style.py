@@ -62,9 +62,8 @@ def new_axes(width: float = 8.0, height: float = 3.6) -> Axes:
     with plt.rc_context(STYLE):
         figure, ax = plt.subplots(figsize=(width, height), layout="constrained", linewidth=1.0)
         interactive = plt.isinteractive()
-    matplotlib.interactive(
-        interactive
-    )  # a notebook's backend switches it on with the first figure; rc_context would undo it
+    # A notebook's backend switches the showing of figures on with the first of them, which rc_context would undo.
+    matplotlib.interactive(interactive)
     figure.set_edgecolor(FAINT)
     return ax
 

@@ -133,6 +133,23 @@ def test_a_letter_waits_in_the_queue_while_the_next_host_is_down() -> None:
         assert places(net.journey(letter["Message-ID"])) == WAY
 
 
+def test_a_report_with_the_letter_inside_is_not_the_letter() -> None:
+    with Internet.textbook(network="memory") as net:
+        letter = net.compose("alice@crepes.fr", ["alice@crepes.fr", "nobody@hamburger.edu"], "Hello", "y\n")
+        net.submit(letter)
+        net.settle()
+        with net.pop3("crepes.fr") as alice:
+            alice.login("alice", "secret")
+            assert len(net["crepes.fr"].letters("alice")) == 2, "the letter, and the report that nobody took the other"
+            alice.retr(2)
+            alice.dele(2)
+            alice.quit()
+        stays = net.journey(letter["Message-ID"]).stays
+    [mailbox] = [stay for stay in stays if stay.kind == "mailbox"]
+    assert mailbox.until_s == NEVER
+    assert [stay.host for stay in stays if stay.kind == "user agent"] == ["alice.crepes.fr"], "only the author's copy"
+
+
 def test_a_letter_given_up_is_nowhere_and_its_report_is_no_copy() -> None:
     with Internet.textbook(network="memory") as net:
         net.stop("mx.hamburger.edu")

@@ -144,10 +144,15 @@ def test_the_same_letter_gives_the_same_picture(tmp_path: Path) -> None:
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
-def test_new_figures_are_shown_where_figures_show_themselves() -> None:
-    plt.ion()
-    try:
-        draw_octets(sent())
-        assert plt.isinteractive()
-    finally:
-        plt.ioff()
+def test_a_notebook_shows_every_figure() -> None:
+    """matplotlib's rc_context once switched the showing off after the first figure."""
+    import nbclient
+    import nbformat
+
+    chart = "from emaillab.charts import draw_growth\ndraw_growth(b'Subject: x\\r\\n\\r\\n')"
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(chart) for _ in range(2)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        nbclient.NotebookClient(book, kernel_name="python3", resources={"metadata": {"path": str(ROOT)}}).execute()
+    for cell in book.cells:
+        assert any("image/png" in output.get("data", {}) for output in cell.outputs)
