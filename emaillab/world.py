@@ -33,11 +33,12 @@ if TYPE_CHECKING:
     from email.message import EmailMessage
 
     from emaillab.net.tls import Authority, TlsEnd
+    from emaillab.protocol.http.client import HttpClient
     from emaillab.protocol.imap.client import ImapClient
     from emaillab.protocol.pop3.client import Pop3Client
 
 NetworkKind = Literal["tcp", "memory"]
-SERVICES = ("smtp", "submission", "pop3", "imap")
+SERVICES = ("smtp", "submission", "pop3", "imap", "http")
 NETS = ("192.0.2", "198.51.100", "203.0.113")  # for documentation, RFC 5737
 
 created: list[Callable[[Internet], None]] = []
@@ -212,6 +213,16 @@ class Internet:
         stream = self.connect(name, service, client)
         return ImapClient(stream, transcript=stream.transcript)
 
+    def http(self, name: str, *, client: str | None = None, service: str = "http") -> HttpClient:
+        """Return a connected HTTP client, for the host's webmail. Raises: ModuleNotFoundError without its parts."""
+        try:
+            from emaillab.protocol.http.client import HttpClient
+        except ModuleNotFoundError as error:
+            sentence = f'HTTP needs {error.name}, which is missing here: pip install "emaillab[web]"'
+            raise ModuleNotFoundError(sentence, name=error.name) from None
+        stream = self.connect(name, service, client)
+        return HttpClient(stream, name, transcript=stream.transcript)
+
     def address(self, name: str, service: str) -> tuple[str, int]:
         """Return (ip, port) of a service for anybody else's client, such as curl or Thunderbird."""
         return self.network.address(self[name].name, service)
@@ -249,8 +260,9 @@ class Internet:
         if not found:
             raise KeyError(f"no host has seen a letter with Message-ID {wanted}")
         key = wanted.encode()
-        sessions = [t for t in self.transcripts if key in t.sent_by("C") or key in t.sent_by("S")]
-        came_in, carried = {note.session for note, _ in found}, {t.id for t in sessions}
+        came_in = {note.session for note, _ in found}  # in a browser's session a letter has no Message-ID yet
+        sessions = [t for t in self.transcripts if t.id in came_in or key in t.sent_by("C") or key in t.sent_by("S")]
+        carried = {t.id for t in sessions}
         return Journey(
             wanted,
             tuple(sorted((note for note, _ in found), key=lambda stop: stop.at_s)),

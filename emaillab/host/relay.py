@@ -33,20 +33,28 @@ MAX_HOPS = 100
 def received_field(session: Session, envelope: Envelope, queue_id: str, now: datetime) -> bytes:
     """Return the trace field that a host puts on top of every letter it accepts.
 
-    The name after "from" is what the client claimed, the address in brackets is what TCP says.
+    The name after "from" is what the client claimed, the address in brackets is what TCP says. Of a letter written in
+    a browser nothing of that kind is known.
     Source: RFC 5321 §4.4; RFC 3848.
     """
     ip = f"IPv6:{session.peer_ip}" if ":" in session.peer_ip else session.peer_ip
+    from_ = f"from {session.helo or 'unknown'} ({session.peer_name or 'unknown'} [{ip}])\r\n "
+    program = "emaillab webmail" if session.http else "emaillab"
     only = envelope.forward_paths[0] if len(envelope.forward_paths) == 1 else None  # others stay secret, §7.2
     return (
-        f"Received: from {session.helo or 'unknown'} ({session.peer_name or 'unknown'} [{ip}])\r\n"
-        f" by {session.server_name} (emaillab) with {with_protocol(session)} id {queue_id}"
+        f"Received: {'' if session.http else from_}by {session.server_name} ({program})"
+        f" with {with_protocol(session)} id {queue_id}"
         f"{f'{NEXT_LINE}for <{only}>' if only else ''};{NEXT_LINE}{format_datetime(now)}\r\n"
     ).encode()
 
 
 def with_protocol(session: Session) -> str:
-    """Return the keyword of the "with" clause. Source: RFC 3848."""
+    """Return the keyword of the "with" clause. Source: RFC 3848.
+
+    QUIRK: "HTTP" is in no RFC, yet webmail servers write it.
+    """
+    if session.http:
+        return f"HTTP{'S' if session.tls else ''}"
     if not session.esmtp:
         return "SMTP"
     return f"ESMTP{'S' if session.tls else ''}{'A' if session.user else ''}"

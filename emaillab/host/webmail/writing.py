@@ -1,0 +1,117 @@
+"""How does a form become a letter? As in any user agent: a header is written, an envelope drawn up, SMTP's rules hold.
+
+>>> draft = answer(b"From: Alice <alice@crepes.fr>\\r\\nSubject: Crepes\\r\\nMessage-ID: <1@crepes.fr>\\r\\n"
+...                b"\\r\\nHungry?\\r\\n", "bob@hamburger.edu")
+>>> draft.to, draft.subject, draft.thread
+('Alice <alice@crepes.fr>', 'Re: Crepes', {'In-Reply-To': '<1@crepes.fr>', 'References': '<1@crepes.fr>'})
+>>> print(draft.text)
+<BLANKLINE>
+<BLANKLINE>
+Alice wrote:
+> Hungry?
+<BLANKLINE>
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Protocol
+
+from emaillab.host.webmail.reading import read, summarise
+from emaillab.message.addresses import Address
+from emaillab.message.compose import Attachment, compose, envelope, reply, to_bytes
+from emaillab.protocol.backend import Envelope, MailAcceptor, Session
+from emaillab.protocol.machine import Refusal
+
+
+class Host(MailAcceptor, Protocol):
+    """The host as its webmail sees it when a letter is sent."""
+
+    def token(self) -> str:
+        """Return a new identifier."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A letter that is being written: the fields of the form."""
+
+    to: str = ""
+    cc: str = ""
+    bcc: str = ""
+    subject: str = ""
+    text: str = ""
+    thread: Mapping[str, str] = field(default_factory=dict)  # In-Reply-To and References
+    files: tuple[Attachment, ...] = ()
+
+
+class Unsent(Exception):
+    """A letter was not sent; the sentence says why, for its writer."""
+
+
+def answer(raw: bytes, own_address: str, everybody: bool = False) -> Draft:
+    """Return the beginning of an answer to a letter. Raises: ValueError when there is nobody to answer."""
+    nowhere = datetime(1970, 1, 1).astimezone()  # the draft is only read; it gets its date when it is sent
+    form = reply(
+        raw, "", from_=Address("", *_split(own_address)), all=everybody, quote=False, date=nowhere, message_id="a@b.c"
+    )
+    thread = {name: str(form[name]) for name in ("In-Reply-To", "References") if form[name]}
+    return Draft(str(form["To"] or ""), str(form["Cc"] or ""), "", str(form["Subject"]), _quoted(raw), thread)
+
+
+def send(host: Host, session: Session, address: str, draft: Draft) -> bytes:
+    """Hand a letter to the host, in the name of the account and of nobody else.
+
+    The envelope's reverse-path is the account's address, whatever the form holds.
+    Returns: the letter as sent, with Bcc, for its writer. Raises: Unsent.
+    """
+    now, local_domain = session.now(), _split(address)
+    try:
+        letter = compose(
+            Address("", *local_domain),
+            draft.to,
+            draft.subject,
+            draft.text,
+            cc=draft.cc,
+            bcc=draft.bcc,
+            attachments=draft.files,
+            headers=draft.thread,
+            date=now,
+            message_id=f"<{host.token().lower()}.webmail@{session.server_name}>",
+        )
+        paths = envelope(letter).forward_paths
+        octets, copy = to_bytes(letter), to_bytes(letter, keep_bcc=True)
+    except ValueError as error:  # CR or LF in a header line, what is no address …
+        raise Unsent(f"{error}") from None
+    if not paths:
+        raise Unsent("a letter needs somebody who gets it: fill in To, Cc or Bcc")
+    writer = replace(session, user=address)  # logged in, so that the host hands on to anybody
+    try:
+        way = Envelope(address, [], "7BIT", len(octets))
+        host.check_sender(writer, way)
+        for path in paths:
+            host.check_recipient(writer, way, path)
+            way.forward_paths.append(path)
+        host.accept(writer, way, octets)
+    except Refusal as refusal:
+        raise Unsent(f"the server refused: {refusal.reply}") from None
+    return copy
+
+
+def files_of(uploads: Iterable[tuple[str | None, bytes]]) -> tuple[Attachment, ...]:
+    """Return the files of a form; a field that was left empty is none."""
+    return tuple(Attachment(name, content) for name, content in uploads if name)
+
+
+def _quoted(raw: bytes) -> str:
+    """Quote a letter's text as it was shown. Source: RFC 3676 §4.5."""
+    letter, who = read(raw), summarise(raw).from_ or "Somebody"
+    said = f"On {letter.date}, {who} wrote:" if letter.date else f"{who} wrote:"
+    lines = [">" + line if line.startswith(">") or not line else "> " + line for line in letter.text.splitlines()]
+    return "\n\n" + "\n".join([said, *lines, ""])
+
+
+def _split(address: str) -> tuple[str, str]:
+    local, _, domain = address.rpartition("@")
+    return local, domain
