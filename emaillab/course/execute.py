@@ -62,6 +62,7 @@ def normalised(book: dict[str, Any]) -> dict[str, Any]:
     book["nbformat"], book["nbformat_minor"] = 4, 5
     _give_ids(book["cells"])
     for cell in book["cells"]:
+        cell["source"] = _joined(cell["source"])
         cell["metadata"] = {key: cell["metadata"][key] for key in CELL_METADATA if key in cell["metadata"]}
     for count, cell in enumerate(code_cells(book), start=1):
         cell["execution_count"] = count
@@ -73,7 +74,7 @@ def text_of(book: dict[str, Any]) -> str:
     """Return a notebook as the text of its file: sources line by line, so that a change shows as lines."""
     book = copy.deepcopy(book)
     for cell in book["cells"]:
-        cell["source"] = _joined(cell["source"]).splitlines(keepends=True)
+        cell["source"] = cell["source"].splitlines(keepends=True)
         for output in cell.get("outputs", []):
             if "text" in output:
                 output["text"] = output["text"].splitlines(keepends=True)
