@@ -159,7 +159,7 @@ class Journey:
         """Find the copies that waited for the next host."""
         handovers = self._handovers()
         for stop, came in zip(self.stops, handovers, strict=True):
-            others = {*stop.envelope.forward_paths} - {*self.own.get(stop.queue_id, ())}
+            others = {*stop.onward}
             if not others:
                 continue
             left = [

@@ -267,7 +267,10 @@ class Internet:
             wanted,
             tuple(sorted((note for note, _ in found), key=lambda stop: stop.at_s)),
             tuple(sessions),
-            {note.queue_id: tuple(filter(host.policy.is_ours, note.envelope.forward_paths)) for note, host in found},
+            {
+                note.queue_id: tuple(filter(host.policy.is_ours, host.policy.expand(note.envelope.forward_paths)))
+                for note, host in found
+            },
             frozenset(letter.id for _, host in found for letter in host.queue.letters()),
             tuple(t for t in self.transcripts if t.cause in came_in and t.id not in carried),
             self.clock.seconds,

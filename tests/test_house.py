@@ -24,6 +24,7 @@ FLOORS = {
     "host": 2,
     "journey": 3,
     "world": 3,
+    "worlds": 3,
     "diagrams": 4,
     "charts": 4,
     "widgets": 4,

@@ -82,6 +82,7 @@ class Custody:
     session: str  # the id of the transcript in which it came
     envelope: Envelope
     raw: bytes = field(repr=False)  # with this host's trace field on top
+    onward: tuple[str, ...] = ()  # the forward-paths, aliases replaced, for which it has to be handed on
 
 
 class MailHost:
@@ -298,9 +299,10 @@ class MailHost:
         self._causes[queue_id] = session.id
         if self._log:
             message_id = header.text("Message-ID")
+            onward = tuple(self.policy.split(envelope.forward_paths)[1])
             true_s = (now - self.clock.start).total_seconds() - self.clock_offset_s
             self.custody.append(
-                Custody(self.name, true_s, now, message_id, queue_id, session.id, replace(envelope), raw)
+                Custody(self.name, true_s, now, message_id, queue_id, session.id, replace(envelope), raw, onward)
             )
         return queue_id
 

@@ -36,6 +36,7 @@ class Policy:
     knows: Callable[[str], bool]  # is there a user of this name?
     relays_for: set[str] = field(default_factory=set)  # domains for which we are a relay; "*" is all of them
     trusted_ips: set[str] = field(default_factory=set)  # clients who may send anywhere without logging in
+    aliases: dict[str, tuple[str, ...]] = field(default_factory=dict)  # local part → the addresses in its place
     max_size: int = 64 << 20  # octets of content
 
     def check_sender(self, session: Session, envelope: Envelope) -> None:
@@ -47,7 +48,10 @@ class Policy:
         """Refuse an unknown user here, and anybody elsewhere unless the client may relay."""
         local, domain = split_address(forward_path)
         if self.is_ours(forward_path):
-            if local.lower() != POSTMASTER and not self.knows(local):
+            if local.lower() in self.aliases:
+                if not self.expand([forward_path]):
+                    raise Refusal(Reply(554, "5.4.6", f"the alias {local} leads in a circle, and to no mailbox"))
+            elif local.lower() != POSTMASTER and not self.knows(local):
                 raise Refusal(Reply(550, "5.1.1", f"no user {local} here"))
         elif not (self.may_relay(session) or self.relays_for & {domain, "*"}):
             raise Refusal(Reply(550, "5.7.1", f"relaying denied: {domain} is not ours, and you have not logged in"))
@@ -61,10 +65,36 @@ class Policy:
         """Return whether a client may send to foreign domains."""
         return session.user is not None or session.peer_ip in self.trusted_ips
 
-    def split(self, forward_paths: Iterable[str]) -> tuple[list[str], list[str]]:
-        """Split recipients into the names of our own users and the addresses of others."""
-        ours, others = [], []
+    def expand(self, forward_paths: Iterable[str]) -> list[str]:
+        """Put what an alias stands for in the place of the alias, through aliases of aliases, each address once.
+
+        An alias among what it stands for means the mailbox of that name: so one keeps a copy of what is forwarded.
+        Source: RFC 5321 §3.9.1.
+        """
+        found: dict[str, None] = {}
+        done: set[str] = set()
         for path in forward_paths:
+            self._expand(path, (), done, found)
+        return list(found)
+
+    def _expand(self, path: str, within: tuple[str, ...], done: set[str], found: dict[str, None]) -> None:
+        """Add the addresses that a path stands for to `found`; `within` are the aliases that led to it."""
+        local, domain = split_address(path)
+        alias = local.lower()
+        if not self.is_ours(path) or alias not in self.aliases:
+            found[path] = None
+        elif alias in within:
+            if self.knows(local):
+                found[path] = None
+        elif alias not in done:
+            done.add(alias)
+            for target in self.aliases[alias]:
+                self._expand(target if "@" in target else f"{target}@{domain}", (*within, alias), done, found)
+
+    def split(self, forward_paths: Iterable[str]) -> tuple[list[str], list[str]]:
+        """Split recipients, their aliases replaced, into the names of our own users and the addresses of others."""
+        ours, others = [], []
+        for path in self.expand(forward_paths):
             local = split_address(path)[0]
             if self.is_ours(path):
                 ours.append(local if self.knows(local) else POSTMASTER)
