@@ -290,7 +290,7 @@ def _draw_link(canvas: Canvas, a: _Place, b: _Place, text: str, steps: Sequence[
     start, end = _ends(a, b)
     level = start[1] == end[1]
     canvas.line([start, end], GREY, width=2)
-    share = 0.5 if start[0] == end[0] or level or steps else 0.6  # lines from one box part on their way
+    share = 0.5 if abs(start[0] - end[0]) < 1 or level or steps else 0.6  # lines from one box part on their way
     x, y = start[0] + share * (end[0] - start[0]), start[1] + share * (end[1] - start[1])
     lines = text.split(", ")
     for number, line in enumerate(lines):
@@ -299,13 +299,13 @@ def _draw_link(canvas: Canvas, a: _Place, b: _Place, text: str, steps: Sequence[
             continue
         line_y = y + 4 + 14 * number - 7 * (len(lines) - 1)
         beside = start[0] + (line_y + 4 - start[1]) / (end[1] - start[1]) * (end[0] - start[0])
-        right = end[0] > start[0]
+        right = end[0] > start[0] + 1
         canvas.text(beside + (12 if right else -12), line_y, line, size=12, anchor="start" if right else "end")
     for number, step in enumerate(steps):
         ways = (start, end) if step.source == a.node.name else (end, start)
         shift = 8.0 * number
         canvas.arrow([(px + shift, py) for px, py in ways], VERMILLION, width=3)
-        left = x + (8 * len(steps) + 14) * (-1 if not level and end[0] > start[0] else 1)
+        left = x + (8 * len(steps) + 14) * (-1 if not level and end[0] > start[0] + 1 else 1)
         line_y = y + 26 * (number - (len(steps) - 1) / 2) + (24 if level else 0)
         canvas.badge(left, line_y, str(step.number), VERMILLION)
         anchor: Anchor = "start" if left > x else "end"
