@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what = "run notebooks from their top and store their outputs, without anything that differs between machines"
     execute = tasks.add_parser("execute", help=what, description=f"{what[0].upper()}{what[1:]}.")
     execute.add_argument(
-        "notebook", nargs="*", type=Path, metavar="NOTEBOOK", help="which ones (all notebooks of the course)"
+        "notebook", nargs="*", type=Path, metavar="NOTEBOOK", help="which ones (all of the course, and its picture)"
     )
 
 
@@ -30,8 +30,11 @@ def run(arguments: argparse.Namespace) -> int:
     if importlib.util.find_spec("nbclient") is None:
         raise CommandError('the program that runs notebooks is not installed: pip install "emaillab[lab]"')
     from emaillab.course.execute import execute
+    from emaillab.course.picture import PATH, draw_system
 
     for path in arguments.notebook or sorted(notebooks().glob("[!.]*.ipynb")):
         changed = execute(path)
         print(f"{path.name}: {'stored afresh' if changed else 'as it was'}", flush=True)
+    if not arguments.notebook:
+        draw_system().save(notebooks() / PATH)
     return 0
