@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import importlib.util
 import json
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from emaillab.message.trace import trace
 from emaillab.net.transcript import Transcript
 from emaillab.world import Internet
 
+WEB_PARTS = ("flask", "h11")  # without them Bob has no webmail
+PROGRAMS = {"pop3": "POP3", "imap": "IMAP", "webmail": "webmail"}
 TEXT = """Dear Bob,
 
 do you like crepes?
@@ -56,6 +59,8 @@ def demonstrate(net: Internet) -> dict[str, Any]:
     net.submit(letter)
     net.settle()
     fetched = {"pop3": _by_pop3(net), "imap": _by_imap(net)}
+    if all(map(importlib.util.find_spec, WEB_PARTS)):
+        fetched["webmail"] = _by_webmail(net)
     journey = net.journey(letter["Message-ID"])
     return {
         "message_id": journey.message_id,
@@ -87,6 +92,13 @@ def _by_imap(net: Internet) -> bytes:
     return raw or b""
 
 
+def _by_webmail(net: Internet) -> bytes:
+    with net.http("hamburger.edu") as bob:
+        bob.post("/login", {"user": "bob", "password": "secret"}, follow=True)
+        bob.get("/mail/1")
+        return bob.get("/mail/1/source").body
+
+
 def _sha256(raw: bytes) -> str:
     return hashlib.sha256(raw).hexdigest()
 
@@ -113,4 +125,5 @@ def _tell(net: Internet, shown: dict[str, Any]) -> None:
     print("\n=== The path, as the Received fields tell it\n")
     print(trace(net.hosts["hamburger.edu"].letters("bob")[0]))
     same = "the same" if len({copy["sha256"] for copy in shown["read"].values()}) == 1 else "different"
-    print(f"\nBy POP3 and by IMAP Bob got {same} octets: {shown['read']['pop3']['octets']}.")
+    *others, last = (f"by {PROGRAMS[name]}" for name in shown["read"])
+    print(f"\nB{', '.join(others)[1:]} and {last} Bob got {same} octets: {shown['read']['pop3']['octets']}.")

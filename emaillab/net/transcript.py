@@ -16,6 +16,7 @@ S: 221 2.0.0 bye
 from __future__ import annotations
 
 import binascii
+import bisect
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -172,18 +173,22 @@ class Transcript:
         return "\n".join(shown)
 
     def _lines_of(self, side: Side) -> Iterator[tuple[tuple[int, int], Line]]:
-        """Cut one side's stream into lines; each comes with the place of its last octet in the record."""
+        """Cut one side's stream into lines; each comes with the place of its last octet in the record.
+
+        A line also ends where a unit of the protocol does, as the content of an HTTP request has no line end.
+        """
         labels = _Labels(self.labels, side, FIRST_PHASE.get(self.protocol, ""), "GREETED")
+        units = sorted({label.consumed if side == "C" else label.produced for label in self.labels})
         rest, begun, end = b"", 0.0, 0
         for index, chunk in enumerate(self.chunks):
             if chunk.side != side:
                 continue
-            pieces = (rest + chunk.data).split(b"\n")
+            pieces = _cut(rest + chunk.data, end, units)
             begun, rest = (begun if rest else chunk.sent_s), pieces.pop()
             for number, piece in enumerate(pieces):
-                end += len(piece) + 1
+                end += len(piece)
                 label = labels.at(end)
-                yield (index, number), _line(side, piece + b"\n", begun, chunk, label)
+                yield (index, number), _line(side, piece, begun, chunk, label)
                 begun = chunk.sent_s
             last = chunk, index
         if rest:
@@ -284,11 +289,27 @@ def _line(side: Side, data: bytes, begun: float, chunk: Chunk, label: Label) -> 
     return Line(side, data, begun, chunk.arrived_s, chunk.tls, label.verb, label.phase, label.before, label.after)
 
 
+def _cut(data: bytes, start: int, units: Sequence[int]) -> list[bytes]:
+    """Cut octets, the first of them at `start`, behind each LF and each unit; the last piece is not complete."""
+    pieces, at = [], 0
+    unit = bisect.bisect_right(units, start)
+    for line in data.split(b"\n"):
+        end = at + len(line) + 1
+        while unit < len(units) and (stop := units[unit] - start) <= min(end, len(data)):
+            if stop < end:
+                pieces.append(data[at:stop])
+                at = stop
+            unit += 1
+        pieces.append(data[at:end])
+        at = end
+    return pieces
+
+
 def _content(line: Line) -> str:
     """Return the verb if a line may be a line of a message rather than of the dialogue."""
     if line.side == "C":
         return line.verb if line.verb in ("(content)", "APPEND") else ""
-    return line.verb if line.verb in ("RETR", "TOP", "FETCH", "UID FETCH") else ""
+    return line.verb if line.verb in ("RETR", "TOP", "FETCH", "UID FETCH") or line.phase == "response" else ""
 
 
 def readable(data: bytes) -> str:

@@ -81,7 +81,14 @@ def test_the_demo_does_the_same_in_a_browser(runner: list[str], wheels: list[str
     code = f"from emaillab.cli import main\nif status := main({WORK!r}): raise SystemExit(status)"
     native = run([sys.executable, "-c", code], cwd=ROOT)
     in_browser = run([*runner, *wheels], input=code)
-    assert json.loads(in_browser) == json.loads(native)
+    assert json.loads(in_browser) == without_webmail(json.loads(native))
+
+
+def without_webmail(shown: dict[str, Any]) -> dict[str, Any]:
+    """Return what the demo shows where Flask and h11 are not installed: webmail is read last, and changes nothing."""
+    shown["read"].pop("webmail", None)
+    shown["sessions"] = [session for session in shown["sessions"] if session["protocol"] != "http"]
+    return shown
 
 
 def test_every_core_module_can_be_imported_in_a_browser(runner: list[str], wheels: list[str]) -> None:

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, Response, abort, g, redirect, render_template, request, url_for
+from flask import Flask, Response, abort, g, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -66,7 +66,7 @@ class Webmail:
     def _routes(self) -> Flask:
         app = Flask(__name__, static_folder=None)
         app.config.update(PROPAGATE_EXCEPTIONS=True, MAX_FORM_MEMORY_SIZE=8 << 20)
-        app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+        app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = app.jinja_env.keep_trailing_newline = True
         app.before_request(self._who)
         app.after_request(self._guard)
         app.register_error_handler(HTTPException, self._error)
@@ -102,7 +102,7 @@ class Webmail:
         if request.path == "/login":
             return None
         if g.login is None:
-            return redirect("/login", 303)
+            return see("/login")
         if request.method == "POST" and not hmac.compare_digest(
             request.form.get("form_token", "").encode(), g.login.form_token.encode()
         ):
@@ -161,7 +161,7 @@ class Webmail:
 
     def start(self) -> Page:
         """Go to the letters."""
-        return redirect("/mail", 303)
+        return see("/mail")
 
     def login_form(self) -> Page:
         """Show the form for name and password, where it may be filled in."""
@@ -177,7 +177,7 @@ class Webmail:
         account = self.host.log_in(user, request.form.get("password", ""))
         if account is None:
             return render_template("login.html", allowed=True, user=user, wrong=True), 403
-        response = redirect("/mail", 303)
+        response = see("/mail")
         login = self.logins.open(account.name, session.now())
         response.set_cookie(self.cookie, login.id, httponly=True, samesite="Lax", secure=session.secure)
         return response
@@ -185,7 +185,7 @@ class Webmail:
     def logout(self) -> Page:
         """Log out, here and for whoever else may hold the cookie."""
         self.logins.close(g.login.id)
-        response = redirect("/login?told=out", 303)
+        response = see("/login?told=out")
         response.set_cookie(self.cookie, "", max_age=0, expires=0, httponly=True, samesite="Lax")
         return response
 
@@ -238,7 +238,7 @@ class Webmail:
         """Delete a letter for good."""
         self._entry(uid)
         self._box.remove([uid])
-        return redirect(place("mailbox", self._box, told="deleted"), 303)
+        return see(place("mailbox", self._box, told="deleted"))
 
     def compose_form(self) -> Page:
         """Show the form for a letter, or for the answer to one."""
@@ -265,7 +265,7 @@ class Webmail:
         self._keep(copy, g.session)
         if uid:
             self._mark_answered(uid)
-        return redirect(place("mailbox", self._box, told="sent"), 303)
+        return see(place("mailbox", self._box, told="sent"))
 
     def _form(self, draft: Draft, uid: int, problem: str) -> str:
         return render_template("compose.html", draft=draft, reply=uid, box=self._box, problem=problem)
@@ -298,6 +298,11 @@ class Webmail:
         response = Response((HERE / "templates" / request.path.strip("/")).read_bytes(), content_type=kind)
         response.headers["Cache-Control"] = "max-age=3600"
         return response
+
+
+def see(address: str) -> Response:
+    """Send the browser to another page, with GET. Source: RFC 9110 §15.4.4."""
+    return Response(status=303, headers={"Location": address})
 
 
 def place(view: str, box: StoredMailbox, **values: Any) -> str:

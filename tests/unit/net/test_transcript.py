@@ -90,3 +90,29 @@ def test_long_content_is_folded_and_dialogue_is_not() -> None:
 
 def test_control_octets_are_shown_not_obeyed() -> None:
     assert readable("\x1b[31mrot\x00\t中".encode() + b"\xfe") == "\\x1b[31mrot\\x00\t中\\xfe"
+
+
+def test_a_unit_without_a_line_end_ends_its_line() -> None:
+    """A web form is followed by the next request without a line end between them, whatever the segments were."""
+    asks, answers = (
+        [b"POST / HTTP/1.1\r\n\r\na=b", b"GET / HTTP/1.1\r\n\r\n"],
+        [b"HTTP/1.1 200 OK\r\n\r\nhi", b"HTTP/1.1 204 \r\n\r\n"],
+    )
+    for size in (1, 5, 1000):
+        talk = Transcript(protocol="http", client="a", server="b", port=80)
+        consumed = produced = 0
+        for number, (ask, answer) in enumerate(zip(asks, answers, strict=True)):
+            for at in range(0, len(ask), size):
+                talk.heard(Chunk("C", ask[at : at + size], number, number))
+            consumed += len(ask)
+            for phase in ("request", "response"):
+                talk.labelled(Label("GET", "OK", "OPEN", "OPEN", phase, consumed, produced))
+            for at in range(0, len(answer), size):
+                talk.heard(Chunk("S", answer[at : at + size], number, number))
+            produced += len(answer)
+        assert str(talk) == (
+            "C: POST / HTTP/1.1\nC: \nC: a=b\nS: HTTP/1.1 200 OK\nS: \nS: hi\n"
+            "C: GET / HTTP/1.1\nC: \nS: HTTP/1.1 204 \nS: "
+        )
+        assert [phase.name for phase in talk.phases] == ["request", "response"] * 2
+        assert b"".join(line.data for line in talk.lines if line.side == "C") == b"".join(asks)
