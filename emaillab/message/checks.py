@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _BARE_CR = re.compile(rb"\r(?!\n)")
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 _CRLF = re.compile(rb"\r\n")
+# How many levels up a boundary is compared with others; hundreds of nested parts would take quadratic time.
+_MOST_LEVELS = 20
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 # token: any ASCII character but SPACE, CTLs and tspecials     RFC 2045 §5.1
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]*[0-9A-Za-z'()+_,./:=?-]\Z")
@@ -65,7 +67,7 @@ def content_defects(part: Part) -> Iterator[Defect]:
     yield from _declared(part)
     if part.parent is None:
         yield from _mixed_line_ends(part)
-    if part.preamble_span is None and not part.children:
+    if part._preamble_end < 0 and not part.children:
         yield from _body(part)
 
 
@@ -165,11 +167,11 @@ def _boundary(part: Part, at: int) -> Iterator[Defect]:
         yield Defect("boundary-ends-in-space", at, "2046 §5.1.1", "the space is ignored")
     elif not _BOUNDARY.match(boundary):
         yield Defect("boundary-characters", at, "2046 §5.1.1", "used as it is")
-    outer = part.parent
-    while outer is not None:
-        around = outer.params.get("boundary", "") if outer.preamble_span is not None else ""
+    outer, levels = part.parent, 0
+    while outer is not None and levels < _MOST_LEVELS:
+        around = outer.params.get("boundary", "") if outer._preamble_end >= 0 else ""
         if around and around == boundary:
             yield Defect("boundary-equals-outer", at, "2046 §5.1", "each delimiter counts for the outer part")
         elif around and (around.startswith(boundary) or boundary.startswith(around)):
             yield Defect("boundary-prefix-of-another", at, "2046 §5.1.2", "only whole lines count as delimiters")
-        outer = outer.parent
+        outer, levels = outer.parent, levels + 1

@@ -36,4 +36,4 @@ def limited(defects: Iterable[Defect]) -> tuple[Defect, ...]:
         seen[defect.kind] = seen.get(defect.kind, 0) + 1
         if seen[defect.kind] <= MOST_OF_A_KIND:
             kept.append(defect)
-    return tuple(sorted(kept, key=lambda defect: defect.at))
+    return tuple(sorted(kept, key=lambda defect: defect.at)) if kept else ()

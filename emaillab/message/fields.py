@@ -38,7 +38,7 @@ __all__ = [
     "Span",
     "decode_text_of",
     "header_extent",
-    "mbox_line_end",
+    "mbox_lines",
     "parse_address_groups",
     "parse_addresses",
     "parse_date",
@@ -71,11 +71,13 @@ ONCE_FIELDS = _names("""
 """)
 
 # field := field-name ":" field-body CRLF, with folds     RFC 5322 §2.2; blanks before the colon, §4.5 (obsolete)
-_LOGICAL_LINE = re.compile(rb"[^\n]*+(?:\n[ \t][^\n]*+)*+\n?")
-_NAME = re.compile(rb"([^\x00-\x20\x7f:]+)([ \t]*):")
+LOGICAL_LINE = re.compile(rb"[^\n]*+(?:\n[ \t][^\n]*+)*+\n?")
+_NAME = re.compile(rb"([^\x00-\x20\x7f:]++)([ \t]*+):")
 BLANK_LINE = re.compile(rb"\n\r?\n")
-_MBOX_LINE = re.compile(rb">?From [^\n]*\n?")
-HEADER_BEGINS = re.compile(rb"[^\x00-\x20\x7f:]+[ \t]*:|[ \t]|\r?\n")
+# QUIRK: UUCP hosts put a From line of their own before ours and quoted ours: ">From bob Wed Apr  1 09:29:00 2026".
+_MBOX_LINE = re.compile(rb">?From (?![ \t]*:)[^\n]*\n?")
+_UUCP_LINE = re.compile(rb">From [^\n]*\n?")
+HEADER_BEGINS = re.compile(rb"[^\x00-\x20\x7f:]++[ \t]*+:|[ \t]|\r?\n")
 _MESSAGE_ID = re.compile(rb"<[^<>\s]*+>")
 _ODD_OCTET = re.compile(rb"[\x00\x80-\xff]+|\r(?!\n)")
 _ONLY_BLANKS = re.compile(rb"\n[ \t]+\r?(?=\n|\Z)")
@@ -222,18 +224,20 @@ def parse_header(raw: bytes, start: int = 0, end: int | None = None) -> Header:
 
     Source: RFC 5322 §2.1, §2.2.
     """
-    first = mbox_line_end(raw, start)
+    first = max((line_end for _, line_end in mbox_lines(raw, start)), default=start)
     if end is None:
         end = header_extent(raw, first, len(raw))[0]
     return Header(raw, (min(first, end), end))
 
 
-def mbox_line_end(raw: bytes, start: int) -> int:
-    """Find the end of the line that begins with "From " at `start`, as in mbox files; `start` if there is none."""
-    if not raw.startswith((b"From ", b">From "), start):
-        return start
+def mbox_lines(raw: bytes, start: int) -> list[Span]:
+    """Find the line that begins with "From " at `start`, as in mbox files, and the ">From " lines after it."""
+    lines: list[Span] = []
     line = _MBOX_LINE.match(raw, start)
-    return line.end() if line else start
+    while line:
+        lines.append(line.span())
+        line = _UUCP_LINE.match(raw, line.end())
+    return lines
 
 
 def header_extent(raw: bytes, start: int, limit: int) -> tuple[int, int | None]:
@@ -258,7 +262,7 @@ def unended_header(raw: bytes, start: int, limit: int) -> tuple[int, int | None]
     """Find where the body starts when no empty line ends the header; see `header_extent`."""
     at = start
     while at < limit and HEADER_BEGINS.match(raw, at, limit):
-        line = _LOGICAL_LINE.match(raw, at, limit)
+        line = LOGICAL_LINE.match(raw, at, limit)
         at = line.end() if line else limit
     return at, (at if start < limit else None)
 
@@ -268,7 +272,7 @@ def _scan(raw: bytes, span: Span) -> tuple[list[Field], list[Span]]:
     stray: list[Span] = []
     at, end = span
     while at < end:
-        line = _LOGICAL_LINE.match(raw, at, end)
+        line = LOGICAL_LINE.match(raw, at, end)
         stop = line.end() if line else end
         name = _NAME.match(raw, at, stop)
         value_end = stop - (raw[stop - 1] == 0x0A)

@@ -27,32 +27,10 @@ KNOWN_ENCODINGS = IDENTITY_ENCODINGS | {"base64", "quoted-printable"}
 
 # token "/" token     RFC 2045 §5.1
 _TYPE = re.compile(r"[^\s()<>@,;:\\\"/\[\]?=]+/[^\s()<>@,;:\\\"/\[\]?=]+\Z")
-_VALUE = re.compile(rb"[^\n]*+(?:\n[ \t][^\n]*+)*+")
-
-
-class FieldFinder:
-    """Finds the first field of one name in a header block, without a scan of all fields."""
-
-    def __init__(self, name: str) -> None:
-        # `\n` stands first, outside the part that ignores case, so that `re` leaps from line to line.
-        field = rb"(?i:%s)[ \t]*:" % name.encode("ascii")
-        self._first, self._later = re.compile(field), re.compile(rb"\n" + field)
-
-    def find(self, raw: bytes, start: int, end: int) -> int:
-        """Find where the field's value begins; -1 when the block has no such field."""
-        match = self._first.match(raw, start, end) or self._later.search(raw, start, end)
-        return match.end() if match else -1
-
-    def value(self, raw: bytes, start: int, end: int) -> tuple[bytes, int]:
-        """Give the field's folded value and its offset; empty when the block has no such field."""
-        at = self.find(raw, start, end)
-        match = _VALUE.match(raw, at, end) if at >= 0 else None
-        return (match[0], at) if match else (b"", start)
-
-
-CONTENT_TYPE = FieldFinder("content-type")
-TRANSFER_ENCODING = FieldFinder("content-transfer-encoding")
-DISPOSITION = FieldFinder("content-disposition")
+_FOLDED_VALUE = re.compile(rb"[^\n]*+(?:\n[ \t][^\n]*+)*+")
+# `\n` stands first, outside the part that ignores case, so that `re` leaps from line to line.
+_DISPOSITION = re.compile(rb"\n(?i:content-disposition)[ \t]*:")
+_FIRST_DISPOSITION = re.compile(rb"(?i:content-disposition)[ \t]*:")
 
 
 class Part:
@@ -65,30 +43,29 @@ class Part:
         "raw",
         "parent",
         "children",
-        "delimiter_spans",
-        "preamble_span",
-        "epilogue_span",
         "default_type",
         "_index",
         "_start",
         "_header_start",
         "_body_start",
         "_end",
+        "_preamble_end",
+        "_epilogue_start",
+        "_type_at",
+        "_encoding_at",
+        "_type",
+        "_encoding",
         "_found",
         "_header",
         "_content",
+        "_placing",
+        "_number",
     )
 
     raw: bytes
     """The whole message, the same object for all its parts."""
     parent: Part | None
     children: tuple[Part, ...]
-    delimiter_spans: tuple[Span, ...]
-    """The delimiter lines of a multipart, the close delimiter last where there is one."""
-    preamble_span: Span | None
-    """What stands before a multipart's first delimiter; None in other parts."""
-    epilogue_span: Span | None
-    """What stands after a multipart's close delimiter; None where that is missing."""
     default_type: str
     """What the content is when no Content-Type says it: message/rfc822 in a digest, else text/plain."""
 
@@ -96,14 +73,18 @@ class Part:
         self.raw = raw
         self.parent = parent
         self.children = ()
-        self.delimiter_spans = ()
-        self.preamble_span = self.epilogue_span = None
         self.default_type = default_type
         self._index = index
         self._start = self._header_start = self._body_start = self._end = start
+        # -1 says that there is none: no preamble but in a multipart, no such field in the header.
+        self._preamble_end = self._epilogue_start = self._type_at = self._encoding_at = -1
+        self._type: str | None = None
+        self._encoding: str | None = None
         self._found: list[Defect] | None = None
         self._header: Header | None = None
         self._content: Parameters | None = None
+        self._placing: Parameters | None = None
+        self._number: str | None = None
 
     # --- where it is ---
 
@@ -123,6 +104,27 @@ class Part:
         return self._body_start, self._end
 
     @property
+    def preamble_span(self) -> Span | None:
+        """Tell what stands before a multipart's first delimiter; None in other parts."""
+        return (self._body_start, self._preamble_end) if self._preamble_end >= 0 else None
+
+    @property
+    def delimiter_spans(self) -> tuple[Span, ...]:
+        """Tell where a multipart's delimiter lines stand, the close delimiter last where there is one."""
+        spans, at = [], self._preamble_end
+        for child in self.children if at >= 0 else ():
+            spans.append((at, child._start))
+            at = child._end
+        if self._epilogue_start > at >= 0:
+            spans.append((at, self._epilogue_start))
+        return tuple(spans)
+
+    @property
+    def epilogue_span(self) -> Span | None:
+        """Tell what stands after a multipart's close delimiter; None where that is missing."""
+        return (self._epilogue_start, self._end) if self._epilogue_start >= 0 else None
+
+    @property
     def number(self) -> str:
         """Tell the IMAP section number: "" for the message, "2.1" for a part.
 
@@ -130,7 +132,9 @@ class Part:
 
         Source: RFC 9051 §6.4.5.1.
         """
-        return sections.number(self)
+        if self._number is None:
+            self._number = sections.number(self)
+        return self._number
 
     @property
     def header(self) -> Header:
@@ -145,16 +149,27 @@ class Part:
     def content(self) -> Parameters:
         """Give the Content-Type as it was written, with its parameters and what was wrong with them."""
         if self._content is None:
-            self._content = parse_parameters(*CONTENT_TYPE.value(self.raw, *self.header_span))
+            absent = self._type_at < 0
+            self._content = Parameters("", {}, ()) if absent else parse_parameters(*self._value(self._type_at))
         return self._content
 
     @property
     def declared_type(self) -> str:
         """Give the type declared, or the default when none is or it cannot be read. Source: RFC 2045 §5.2."""
+        if self._type is None:
+            self._type = self._declared_type()
+        return self._type
+
+    def _declared_type(self) -> str:
         written = self.content.value.lower()
         if _TYPE.match(written):
             return written
         return "text/plain" if written else self.default_type
+
+    def _value(self, at: int) -> tuple[bytes, int]:
+        """Give the folded value that begins at `at`, and that offset."""
+        value = _FOLDED_VALUE.match(self.raw, at, self._body_start)
+        return (value[0] if value else b""), at
 
     @property
     def content_type(self) -> str:
@@ -162,7 +177,9 @@ class Part:
 
         Source: RFC 2045 §5.2, §6.4.
         """
-        return self.declared_type if self.encoding in KNOWN_ENCODINGS else "application/octet-stream"
+        if self._encoding_at >= 0 and self.encoding not in KNOWN_ENCODINGS:
+            return "application/octet-stream"
+        return self.declared_type
 
     @property
     def params(self) -> dict[str, str]:
@@ -178,12 +195,13 @@ class Part:
     @property
     def encoding(self) -> str:
         """Give the Content-Transfer-Encoding in lower case, "7bit" when there is none. Source: RFC 2045 §6.1."""
-        value, _ = TRANSFER_ENCODING.value(self.raw, self._header_start, self._body_start)
-        if not value:
+        if self._encoding_at < 0:
             return "7bit"
-        value = strip_comments(value)
-        words = value.decode("latin-1").lower().replace(";", " ").split()
-        return words[0] if words else "7bit"
+        if self._encoding is None:
+            value = strip_comments(self._value(self._encoding_at)[0])
+            words = value.decode("latin-1").lower().replace(";", " ").split()
+            self._encoding = words[0] if words else "7bit"
+        return self._encoding
 
     @property
     def disposition(self) -> str | None:
@@ -204,7 +222,11 @@ class Part:
         return decode_words(name.encode()) if name and "=?" in name else name or None
 
     def _disposition(self) -> Parameters:
-        return parse_parameters(*DISPOSITION.value(self.raw, *self.header_span))
+        if self._placing is None:
+            start, end = self.header_span
+            found = _FIRST_DISPOSITION.match(self.raw, start, end) or _DISPOSITION.search(self.raw, start, end)
+            self._placing = parse_parameters(*self._value(found.end())) if found else Parameters("", {}, ())
+        return self._placing
 
     # --- what it holds ---
 
@@ -212,7 +234,7 @@ class Part:
     def decoded(self) -> bytes:
         """Decode the body by its transfer encoding; identity and unknown encodings give the octets as they are."""
         body = self.raw[self._body_start : self._end]
-        if self.children or self.preamble_span is not None:
+        if self.children or self._encoding_at < 0 or self._preamble_end >= 0:
             return body
         encoding = self.encoding
         if encoding == "base64":
@@ -242,7 +264,8 @@ class Part:
         while waiting:
             part = waiting.pop()
             yield part
-            waiting.extend(reversed(part.children))
+            if part.children:
+                waiting.extend(part.children[::-1])
 
     def tiles(self) -> list[tuple[str, Span]]:
         """Cut the part into adjoining pieces: their slices, in order, give all its octets back.

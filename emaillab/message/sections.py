@@ -26,19 +26,26 @@ _SPEC = re.compile(
 
 def number(part: Part) -> str:
     """Tell a part's section number; see `Part.number`."""
-    numbers: list[str] = []
-    ending = ""
-    while part.parent is not None:
-        if not _is_embedded(part):
-            numbers.append(str(part._index))
-        elif not _is_multipart(part):
-            numbers.append("1")
-        elif not numbers:
-            ending = ".TEXT"
-        if part.parent.parent is None and not _is_multipart(part.parent):
-            numbers.append("1")  # a message that is no multipart is its own part 1
-        part = part.parent
-    return ".".join(reversed(numbers)) + ending
+    lineage = [part]  # inwards from the message, or from the first part whose number is known
+    while lineage[-1].parent is not None and lineage[-1]._number is None:
+        lineage.append(lineage[-1].parent)
+    for each in reversed(lineage):
+        if each._number is None:
+            each._number = _number_in_parent(each)
+    return part._number or ""
+
+
+def _number_in_parent(part: Part) -> str:
+    """Tell a part's section number, its parent's being known."""
+    outer = part.parent
+    if outer is None:
+        return ""
+    base = (outer.number or "").removesuffix(".TEXT")
+    if outer.parent is None and not _is_multipart(outer):
+        base = "1"  # a message that is no multipart is its own part 1
+    if not _is_embedded(part):
+        return f"{base}.{part._index}" if base else str(part._index)
+    return base + (".TEXT" if _is_multipart(part) else ".1")
 
 
 def find_part(message: Part, number: str) -> Part | None:
@@ -96,7 +103,7 @@ def header_fields(part: Part, names: Iterable[str], *, but: bool = False) -> byt
 
 
 def _is_multipart(part: Part) -> bool:
-    return part.preamble_span is not None
+    return part._preamble_end >= 0
 
 
 def _is_embedded(part: Part) -> bool:

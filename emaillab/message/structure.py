@@ -1,7 +1,8 @@
 """Where does each part of a message begin and end?
 
-One pass over the lines that begin with "--", whatever the nesting: a table tells at once which open multipart a line
-belongs to. The octets of leaves are searched, never copied, and nothing is decoded.
+One pass, whatever the nesting. In a header only four kinds of line matter: see `_LANDMARK`. In a body only lines that
+begin with "--" do, and a table tells at once which open multipart such a line belongs to. Octets are searched, never
+copied, and nothing is decoded.
 
 >>> raw = b"Content-Type: multipart/mixed; boundary=b\\r\\n\\r\\n--b\\r\\n\\r\\nA\\r\\n--b--\\r\\n"
 >>> root = Builder(raw).build()
@@ -14,24 +15,37 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 
-from .defects import Defect, Span
-from .fields import BLANK_LINE, HEADER_BEGINS, mbox_line_end, unended_header
-from .part import CONTENT_TYPE, IDENTITY_ENCODINGS, KNOWN_ENCODINGS, Part
+from .defects import Defect
+from .fields import HEADER_BEGINS, LOGICAL_LINE, mbox_lines
+from .part import IDENTITY_ENCODINGS, KNOWN_ENCODINGS, Part
 
 MAX_DEPTH = 256
 MAX_PARTS = 100_000
 
 EMBEDDED_TYPES = frozenset(("message/rfc822", "message/global"))
 
-_MAY_CONTAIN = re.compile(rb"[ \t\r\n]*(?:multipart|message|\()", re.IGNORECASE)
-# The two common spellings, which need no reading of parameters.
-_PLAIN_CONTAINER = re.compile(
-    rb"[ \t]*(?:(message/(?:rfc822|global))[ \t]*(?:;|\r?\n)"
-    rb"|(multipart/[a-z-]+);(?:\r?\n)?[ \t]*boundary=(?:\"([!#-\[\]-~]+)\"|([0-9a-z'+_.-]+))[ \t]*\r?\n(?![ \t]))",
-    re.IGNORECASE,
+# A field whose name is neither Content-Type nor Content-Transfer-Encoding, and whose line cannot be a delimiter.
+# field := field-name ":" unstructured CRLF     RFC 5322 §2.2
+_OTHER_FIELD = (
+    rb"(?:(?:[^\x00-\x20\x7f:Cc-]|-(?!-)|[Cc](?!(?i:ontent-t(?:ype|ransfer-encoding)[ \t]*:)))"
+    rb"[^\x00-\x20\x7f:]*+:[^\n]*+\n(?:[ \t][^\n]*+\n)*+)*+"
 )
-_BLANK_LINE_OR_DASHES = re.compile(rb"\n(?:\r?\n|--)")
-_LF = 0x0A
+# A header as nearly all are, down to its empty line: type, boundary (quoted or bare) and encoding stand at once behind
+# their colons. No name twice, no comment, no line that is not a field. What is odd is read line by line.
+_ORDINARY_HEADER = re.compile(
+    _OTHER_FIELD + rb"(?:(?i:content-type):[ \t]*+([\w.+-]++/[\w.+-]++)[ \t]*+(?:"
+    rb";(?:\r?\n)?[ \t]*+(?i:boundary)=(?:\"([!#-\[\]-~]++)\"|([\w'+.-]++))[ \t]*+\r?\n(?![ \t])"
+    rb"|(?:;[^\n]*+|\r?+)\n(?:[ \t][^\n]*+\n)*+))?+"
+    + _OTHER_FIELD + rb"(?:(?i:content-transfer-encoding):[ \t]*+([\w-]++)[ \t]*+\r?\n(?![ \t]))?+"
+    + _OTHER_FIELD + rb"\r?\n"
+)  # fmt: skip
+# The lines that matter in any header, by the number of their group. The look-ahead lets `re` leave most lines after
+# one octet.
+_BLANK, _DASHES, _TYPE, _ENCODING = 1, 2, 3, 4
+_LINES = rb"(?:(\n|\r\n)|(--)|((?i:content-type)[ \t]*:)|((?i:content-transfer-encoding)[ \t]*:))"
+_LANDMARK = re.compile(rb"\n(?=[\n\r\-Cc])" + _LINES)
+_FIRST_LANDMARK = re.compile(_LINES)
+_CR = 0x0D
 _MOST_NOTES = 100
 
 
@@ -44,26 +58,10 @@ class _Multipart:
     delimiter: bytes
     closing: set[bytes]
     default_type: str
-    delimiters: list[Span] = field(default_factory=list)
     children: list[Part] = field(default_factory=list)
     closed: bool = False
-    rest: int | None = None
+    crowded: bool = False
     notes: int = 0
-
-
-class _Search:
-    """Searches forward for a pattern, and asks for no stretch twice."""
-
-    def __init__(self, pattern: re.Pattern[bytes], raw: bytes) -> None:
-        self.pattern, self.raw = pattern, raw
-        self.after = len(raw) + 1
-        self.found: re.Match[bytes] | None = None
-
-    def next(self, at: int) -> re.Match[bytes] | None:
-        """Find the first match at or after `at`."""
-        if self.after > at or (self.found is not None and at > self.found.start()):
-            self.after, self.found = at, self.pattern.search(self.raw, at)
-        return self.found
 
 
 class Builder:
@@ -74,8 +72,8 @@ class Builder:
         self.max_depth = max_depth
         self.max_parts = max_parts
         self.parts = 0
-        self.blank_lines = _Search(BLANK_LINE, raw)
-        self.blank_lines_or_dashes = _Search(_BLANK_LINE_OR_DASHES, raw)
+        # No empty line ends a header that begins before this offset; known, so that no stretch is searched twice.
+        self.barren_until = 0
         # The parts whose end has not been met, from the message inwards, and those of them that are multiparts.
         self.open: list[Part] = []
         self.multiparts: list[_Multipart] = []
@@ -84,55 +82,56 @@ class Builder:
 
     def build(self) -> Part:
         """Find all parts. Returns: the message itself."""
-        root = Part(self.raw, None, 1, 0, "text/plain")
-        at = self.begin(root, mbox=True)
-        while self.lines:
-            line_start, next_line, owner, closing = self.next_delimiter(at)
-            if owner is None:
-                break
-            # The line break before a delimiter belongs to it (RFC 2046 §5.1.1).
-            start = line_start - (2 if self.raw.startswith(b"\r", line_start - 2) else 1)
-            self.end_all(owner.depth + 1, start)
-            if closing:
-                self.add_delimiter(owner, start, next_line)
-                owner.closed = True
-                self.forget(owner)
-                at = next_line
-            elif self.parts >= self.max_parts:
-                owner.rest = start
-                break
-            else:
-                self.add_delimiter(owner, start, next_line)
-                child = Part(self.raw, owner.part, len(owner.children) + 1, next_line, owner.default_type)
-                owner.children.append(child)
-                at = self.begin(child)
-        self.end_all(0, len(self.raw))
-        return root
-
-    def next_delimiter(self, at: int) -> tuple[int, int, _Multipart | None, bool]:
-        """Find the next delimiter line of any open multipart, from the line that begins at `at`.
-
-        Returns: where the line and the next one begin, whose delimiter it is (None at the end), whether it closes.
-        """
         raw, lines = self.raw, self.lines
-        # A single octet is found ten times as fast as three, and base64 has no dash: leap over it.
-        dash = raw.find(b"-", at)
-        dashes = raw.find(b"\n--", max(dash - 1, 0)) if dash >= 0 else -1
-        while dashes >= 0:
-            line_end = raw.find(b"\n", dashes + 3)
+        root = Part(raw, None, 1, 0, "text/plain")
+        at = self.begin(root, mbox=True)
+        while lines:
+            # A single octet is found ten times as fast as three, and base64 has no dash: leap over it.
+            dash = raw.find(b"-", at)
+            line_start = raw.find(b"\n--", max(dash - 1, 0)) + 1 if dash >= 0 else 0
+            if not line_start:
+                break
+            line_end = raw.find(b"\n", line_start)
             if line_end < 0:
                 line_end = len(raw)
-            text = self.line_text(dashes + 1, line_end)
-            found = lines.get(text)
-            if found is not None:
-                return dashes + 1, min(line_end + 1, len(raw)), *found
-            self.note_look_alike(text, dashes + 1)
-            dashes = raw.find(b"\n--", line_end)
-        return len(raw), len(raw), None, False
+            text = raw[line_start:line_end].removesuffix(b"\r").rstrip(b" \t")
+            if text in lines:
+                at = self.meet_delimiter(*lines[text], line_start, min(line_end + 1, len(raw)))
+            else:
+                self.note_look_alike(text, line_start)
+                at = line_end
+        self.end_all(0, len(raw))
+        return root
 
-    def line_text(self, start: int, end: int) -> bytes:
-        """Give a line without its line end and the blanks before that, the "transport padding" of RFC 2046 §5.1.1."""
-        return self.raw[start:end].removesuffix(b"\r").rstrip(b" \t")
+    def meet_delimiter(self, owner: _Multipart, closing: bool, line_start: int, next_line: int) -> int:
+        """End what a delimiter line ends, and begin the part that it begins. Returns: where to search on."""
+        # The line break before a delimiter belongs to it (RFC 2046 §5.1.1).
+        start = line_start - (2 if self.raw[line_start - 2] == _CR else 1)
+        self.end_all(owner.depth + 1, start)
+        part, children = owner.part, owner.children
+        if not children:
+            part._preamble_end = max(start, part._body_start)
+        if closing:
+            part._epilogue_start = next_line
+            owner.closed = True
+            self.forget(owner)
+            return next_line
+        if self.parts >= self.max_parts:
+            part._epilogue_start = max(start, part._preamble_end)
+            owner.crowded = True
+            self.lines.clear()
+            return next_line
+        child = Part(self.raw, part, len(children) + 1, next_line, owner.default_type)
+        children.append(child)
+        return self.begin(child)
+
+    def is_delimiter(self, at: int) -> bool:
+        """Tell whether the line that begins at `at` is a delimiter of an open multipart."""
+        if not self.raw.startswith(b"--", at):
+            return False
+        line_end = self.raw.find(b"\n", at)
+        line = self.raw[at : line_end if line_end >= 0 else len(self.raw)]
+        return line.removesuffix(b"\r").rstrip(b" \t") in self.lines
 
     def note_look_alike(self, text: bytes, at: int) -> None:
         """Record a line that begins like the innermost delimiter but is longer."""
@@ -148,90 +147,123 @@ class Builder:
         while True:
             self.parts += 1
             self.open.append(part)
-            start = mbox_line_end(self.raw, part._start) if mbox else part._start
-            body, missing = self.find_body(start)
-            part._header_start, part._body_start = start, body
-            if missing is not None:
-                _add(part, "missing-blank-line", missing, "5322 §2.1", "the body begins here")
-            if not self.holds_message(part):
-                return body
-            part.children = (Part(self.raw, part, 1, body, "text/plain"),)
-            part = part.children[0]
-            mbox = True
+            boundary = self.read_header(part, mbox)
+            kind = part._type or part.declared_type
+            if kind[0] != "m" or not self.holds_message(part, kind, boundary):
+                return part._body_start
+            child = Part(self.raw, part, 1, part._body_start, "text/plain")
+            part.children = (child,)
+            part, mbox = child, True
 
-    def find_body(self, start: int) -> tuple[int, int | None]:
-        """Find where the body of the part that begins at `start` starts, before the next delimiter at the latest.
+    def read_header(self, part: Part, mbox: bool) -> bytes | None:
+        """Find where the part's body starts, and the fields that say what it is.
 
-        Returns: the offset, and where an empty line is missing, or None; as `fields.header_extent`.
+        Returns: the boundary, where it could be seen at once.
         """
-        blank, limit = self.find_blank_line(start)
-        begins = HEADER_BEGINS.match(self.raw, start, limit)
-        if begins is None:
-            return start, (start if start < limit else None)
-        if self.raw[begins.end() - 1] == _LF:
-            return begins.end(), None
-        return (blank, None) if blank is not None else unended_header(self.raw, start, limit)
+        start = part._start
+        header = _ORDINARY_HEADER.match(self.raw, start) if start >= self.barren_until else None
+        if header is None:
+            self.read_odd_header(part, mbox)
+            return None
+        part._body_start = header.end()
+        kind, quoted, bare, encoding = header.groups()
+        if kind is not None:
+            part._type_at = header.start(1)
+            part._type = kind.decode("ascii").lower()
+        if encoding is not None:
+            part._encoding_at = header.start(4)
+            part._encoding = encoding.decode("ascii").lower()
+        return quoted or bare
 
-    def find_blank_line(self, start: int) -> tuple[int | None, int]:
-        """Find the end of the next empty line, None when a delimiter or the end comes first; and that limit."""
-        if not self.lines:
-            match = self.blank_lines.next(start)
-            return (match.end() if match else None), len(self.raw)
-        # The line break before `start` counts: a delimiter may stand there at once.
-        match = self.blank_lines_or_dashes.next(start - 1)
-        while match:
-            end = match.end()
-            if self.raw[end - 1] == _LF:
-                return end, len(self.raw)
-            line_end = self.raw.find(b"\n", end)
-            if self.line_text(end - 2, len(self.raw) if line_end < 0 else line_end) in self.lines:
-                return None, end - 2
-            match = self.blank_lines_or_dashes.next(end)
-        return None, len(self.raw)
+    def read_odd_header(self, part: Part, mbox: bool) -> None:
+        """Read a header line by line: it has an mbox line, no empty line, lines that are no fields, odd values."""
+        raw, start, search = self.raw, part._header_start, _LANDMARK.search
+        if start < self.barren_until:
+            return self.read_unended_header(part, mbox)
+        mark = search(raw, start - 1) if start else _FIRST_LANDMARK.match(raw) or search(raw)
+        if (mark is None or mark.start() > start or mark.lastindex == _DASHES) and not HEADER_BEGINS.match(raw, start):
+            if mbox and self.step_over_mbox_lines(part):
+                return self.read_odd_header(part, False)
+            return self.read_unended_header(part, False)
+        while mark is not None:
+            kind = mark.lastindex
+            if kind == _BLANK:
+                part._body_start = mark.end()
+                return None
+            if kind == _DASHES:
+                if self.is_delimiter(mark.end() - 2):
+                    break
+            elif kind == _TYPE and part._type_at < 0:  # the first of several fields counts
+                part._type_at = mark.end()
+            elif kind == _ENCODING and part._encoding_at < 0:
+                part._encoding_at = mark.end()
+            mark = search(raw, mark.end())
+        self.barren_until = len(raw) + 1 if mark is None else mark.end() - 2
+        return self.read_unended_header(part, False)
 
-    def holds_message(self, part: Part) -> bool:
+    def step_over_mbox_lines(self, part: Part) -> bool:
+        """Let the header begin after the "From " line of an mbox file. Returns: whether there is one."""
+        lines = mbox_lines(self.raw, part._start)
+        if lines:
+            part._header_start = lines[-1][1]
+            for line in lines[1:2]:
+                _add(part, "uucp-from-line", line[0], "976 §2", "stepped over; the header begins after it")
+        return bool(lines)
+
+    def read_unended_header(self, part: Part, mbox: bool) -> None:
+        """Read a header without an empty line: the body starts at the first line that can be no field and no fold."""
+        if mbox:
+            self.step_over_mbox_lines(part)
+        raw, start = self.raw, part._header_start
+        at = start
+        while at < len(raw) and HEADER_BEGINS.match(raw, at) and not self.is_delimiter(at):
+            line = LOGICAL_LINE.match(raw, at)
+            at = line.end() if line else len(raw)
+        part._body_start = at
+        if start < len(raw) and not (at == start and self.is_delimiter(at)):
+            _add(part, "missing-blank-line", at, "5322 §2.1", "the body begins here")
+        part._type_at = part._encoding_at = -1
+        marks = list(_LANDMARK.finditer(raw, max(start - 1, 0), at))
+        if start == 0 and (first := _FIRST_LANDMARK.match(raw, 0, at)):
+            marks.insert(0, first)
+        for mark in reversed(marks):  # so that the first field of a name counts
+            if mark.lastindex == _TYPE:
+                part._type_at = mark.end()
+            elif mark.lastindex == _ENCODING:
+                part._encoding_at = mark.end()
+
+    def holds_message(self, part: Part, kind: str, boundary: bytes | None) -> bool:
         """Look whether a part contains others, and enter a multipart's delimiters in the table.
 
         Returns: whether the part holds an embedded message, which begins at once.
         """
-        kind, boundary = self.container_type(part)
-        multipart = kind.startswith("multipart/")
-        if not multipart and kind not in EMBEDDED_TYPES:
+        embedded = kind in EMBEDDED_TYPES
+        if not embedded and not kind.startswith("multipart/"):
             return False
-        if part.encoding not in (KNOWN_ENCODINGS if multipart else IDENTITY_ENCODINGS):
+        if part._encoding_at >= 0 and part.encoding not in (IDENTITY_ENCODINGS if embedded else KNOWN_ENCODINGS):
             return False
         if len(self.open) >= self.max_depth or self.parts >= self.max_parts:
             what = "nesting-too-deep" if len(self.open) >= self.max_depth else "too-many-parts"
             _add(part, what, part._body_start, "none; a limit for safety", "its content is not taken apart")
             return False
-        if multipart:
-            self.remember(part, boundary, "message/rfc822" if kind == "multipart/digest" else "text/plain")
-        return not multipart
-
-    def container_type(self, part: Part) -> tuple[str, bytes]:
-        """Give a part's declared type and boundary; no type when it cannot contain other parts."""
-        at = CONTENT_TYPE.find(self.raw, part._header_start, part._body_start)
-        if at < 0:
-            return part.default_type, b""
-        if not _MAY_CONTAIN.match(self.raw, at, part._body_start):
-            return "", b""
-        plain = _PLAIN_CONTAINER.match(self.raw, at, part._body_start)
-        if plain:
-            return (plain[1] or plain[2]).decode("ascii").lower(), plain[3] or plain[4] or b""
-        return part.declared_type, self.boundary_octets(part)
+        if not embedded:
+            default_type = "message/rfc822" if kind == "multipart/digest" else "text/plain"
+            self.remember(part, boundary or self.boundary_octets(part), default_type)
+        return embedded
 
     def remember(self, part: Part, boundary: bytes, default_type: str) -> None:
         """Enter a multipart's delimiter and close delimiter in the table; an outer part's equal line stays its own."""
-        # QUIRK: a boundary must not end in a space; where one does, delimiters lose it and close delimiters may not.
         delimiter = b"--" + boundary.rstrip(b" ")
-        if delimiter != b"--":
-            closing = {delimiter + b"--", b"--" + boundary + b"--"}
-            item = _Multipart(part, len(self.open) - 1, delimiter, closing, default_type)
-            self.multiparts.append(item)
-            part.preamble_span = part.body_span
-            self.lines.setdefault(delimiter, (item, False))
-            for line in closing:
-                self.lines.setdefault(line, (item, True))
+        if delimiter == b"--":
+            return
+        # QUIRK: a boundary must not end in a space; where one does, delimiters lose it and close delimiters may not.
+        closing = {delimiter + b"--", b"--" + boundary + b"--"}
+        item = _Multipart(part, len(self.open) - 1, delimiter, closing, default_type)
+        self.multiparts.append(item)
+        part._preamble_end = part._body_start
+        self.lines.setdefault(delimiter, (item, False))
+        for line in closing:
+            self.lines.setdefault(line, (item, True))
 
     def boundary_octets(self, part: Part) -> bytes:
         """Give a boundary as it stands in the header, where characters beyond ASCII are UTF-8 or latin-1 (QUIRK)."""
@@ -243,54 +275,36 @@ class Builder:
 
     # --- ends ---
 
-    def add_delimiter(self, owner: _Multipart, start: int, end: int) -> None:
-        """Give a multipart its next delimiter; the first one ends the preamble."""
-        if owner.delimiters:
-            self.trim_last_delimiter(owner, start)
-        else:
-            body = owner.part._body_start
-            start = max(start, body)
-            owner.part.preamble_span = (body, start)
-        owner.delimiters.append((start, end))
-
-    def trim_last_delimiter(self, owner: _Multipart, end: int) -> None:
-        """Leave a line break between two delimiter lines to the second."""
-        if owner.delimiters and owner.delimiters[-1][1] > end:
-            owner.delimiters[-1] = (owner.delimiters[-1][0], end)
-
     def end_all(self, depth: int, end: int) -> None:
         """End all open parts from `depth` on, the innermost first."""
-        while len(self.open) > depth:
-            part = self.open.pop()
+        opened = self.open
+        while len(opened) > depth:
+            part = opened.pop()
             part._end = end
             if part._body_start > end:  # its blank line, or more, belongs to the delimiter
                 part._start, part._header_start = min(part._start, end), min(part._header_start, end)
                 part._body_start = end
             if part._found:
                 part._found = [replace(defect, at=min(defect.at, end)) for defect in part._found]
-            if part.preamble_span is not None:
+            if part._preamble_end >= 0:
                 self.end_multipart(self.multiparts.pop(), end)
 
     def end_multipart(self, item: _Multipart, end: int) -> None:
-        """Give a multipart its parts and its epilogue, and tell what is missing."""
+        """Give a multipart its parts, and tell what is missing."""
         part = item.part
         self.forget(item)
-        self.trim_last_delimiter(item, end)
         part.children = tuple(item.children)
-        part.delimiter_spans = tuple(item.delimiters)
-        if not item.delimiters:
-            part.preamble_span = part.body_span
-        if item.rest is not None:
-            part.epilogue_span = (item.rest, end)
-            _add(part, "too-many-parts", item.rest, "none; a limit for safety", "the rest is kept as epilogue")
-        elif not item.delimiters:
-            _add(part, "start-delimiter-missing", part._body_start, "2046 §5.1.1", "all is preamble; no parts")
-        elif item.closed:
-            part.epilogue_span = (item.delimiters[-1][1], end)
-            if not item.children:
-                _add(part, "multipart-without-parts", item.delimiters[-1][0], "2046 §5.1.1", "no parts")
-        else:
+        part._epilogue_start = min(part._epilogue_start, end)  # a line break may be an outer delimiter's
+        if item.crowded:
+            at = part._epilogue_start
+            _add(part, "too-many-parts", at, "none; a limit for safety", "the rest is kept as epilogue")
+        elif item.children and not item.closed:
             _add(part, "close-delimiter-missing", end, "2046 §5.1.2", "the last part ends here")
+        elif not item.closed:
+            part._preamble_end = end
+            _add(part, "start-delimiter-missing", part._body_start, "2046 §5.1.1", "all is preamble; no parts")
+        elif not item.children:
+            _add(part, "multipart-without-parts", part._preamble_end, "2046 §5.1.1", "no parts")
 
     def forget(self, item: _Multipart) -> None:
         """Take a multipart's lines out of the table."""

@@ -569,3 +569,45 @@ def test_leaves_are_not_copied() -> None:
     tracemalloc.stop()
     assert peak < len(raw) / 20
     assert root.children[0].raw is raw
+
+
+def test_a_uucp_line_after_an_mbox_line_is_stepped_over() -> None:
+    root = dissect(
+        b"From a@b Wed Apr  1 09:30:00 2026\n>From c@d Wed Apr  1 09:29:00 2026\nFrom: Alice\nSubject: a\n\nhi\n"
+    )
+    assert root.tiles()[0] == ("mbox-line", (0, 69))
+    assert (root.header.text("from"), root.header.text("subject"), root.text) == ("Alice", "a", "hi\n")
+    assert [(defect.kind, defect.at) for defect in root.defects] == [("uucp-from-line", 34)]
+    assert parse_header(root.raw).text("from") == "Alice"
+    obsolete = dissect(b"From : a@b\n\nhi\n")  # a blank before the colon makes no mbox line of a field
+    assert (obsolete.header.text("from"), [kind for kind, _ in obsolete.tiles()]) == ("a@b", ["header", "body"])
+
+
+def test_the_first_of_repeated_fields_says_what_a_part_is() -> None:
+    root = dissect(
+        b"Content-Type: text/html\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nA\r\n--b--\r\n"
+    )
+    assert (root.content_type, root.children) == ("text/html", ())
+    coded = dissect(b"Content-Transfer-Encoding: base64\r\nContent-Transfer-Encoding: 7bit\r\n\r\nYQ==\r\n")
+    assert (coded.encoding, coded.decoded) == ("base64", b"a")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n",
+        b'content-type: Multipart/Mixed;\r\n\tboundary="b"\r\n\r\n',
+        b"Content-Type:\r\n multipart/mixed; charset=x; boundary=b\r\n\r\n",
+        b"Content-Type : multipart/mixed (x); boundary=b\r\n\r\n",
+        b"Content-Transfer-Encoding: 7bit\r\nSubject: a\r\nContent-Type: multipart/mixed; boundary*=us-ascii''b\r\n\r\n",
+        b"Subject: a\r\nno field\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n",
+    ],
+)
+def test_every_spelling_of_a_header_leads_to_the_parts(header: bytes) -> None:
+    root = dissect(
+        header + b"--b\r\nContent-Transfer-Encoding: BASE64 \r\nContent-Type: Text/HTML\r\n\r\nYQ==\r\n--b--\r\n"
+    )
+    assert [(part.content_type, part.encoding, part.decoded) for part in root.children] == [
+        ("text/html", "base64", b"a")
+    ]
+    assert tiled(root)
