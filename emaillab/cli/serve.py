@@ -185,6 +185,10 @@ def _announce(network: TcpNetwork, host: MailHost, named: dict[str, int], *, as_
     sys.stdout.flush()
 
 
+class Stopped(Exception):
+    """The server is to end: no further letter is handed on."""
+
+
 def _serve(host: MailHost, clock: WallClock, announce: Callable[[], None]) -> None:
     """Hand on what is due, until a signal comes; who reads the announcement may send one."""
     gc.freeze()  # what lives as long as the server need not be looked at again and again
@@ -192,6 +196,8 @@ def _serve(host: MailHost, clock: WallClock, announce: Callable[[], None]) -> No
     before = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def call(target: str, cause: str | None) -> object:
+        if stopped.is_set():
+            raise Stopped
         ip, _, number = target.rpartition(":")
         return dial(ip.strip("[]"), int(number), clock, name=target)
 
@@ -199,7 +205,12 @@ def _serve(host: MailHost, clock: WallClock, announce: Callable[[], None]) -> No
         announce()
         while not stopped.wait(QUEUE_S):  # not for ever: Windows looks at signals only between two waits
             if host.routes:
-                host.run_queue(call)  # type: ignore[arg-type]
+                try:
+                    host.run_queue(call)  # type: ignore[arg-type]
+                except Stopped:
+                    break
+                except StoreError as error:  # a full disk, which an operator can mend while we run
+                    print(f"emaillab serve: {error}", file=sys.stderr, flush=True)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -63,6 +63,8 @@ class Database:
         self.pending = False
         self._rolled_back = rolled_back
         self._lost: str | None = None
+        self._writers: set[int] = set()  # the threads that made the pending changes
+        self._bereft: dict[int, str] = {}  # the threads whose changes went with another thread's, and why
         self._connection = _open_memory() if folder is None else _open_folder(Path(folder))
         self._cursor = self._connection.cursor()
 
@@ -77,6 +79,7 @@ class Database:
                 self._cursor.execute("BEGIN")
                 self.pending = True
             self._cursor.execute(sql, values)
+            self._writers.add(threading.get_ident())
         except sqlite3.ProgrammingError as error:  # closed: nothing is pending that could be lost
             raise StoreError(f"the mail store cannot be written: {error}") from error
         except sqlite3.Error as error:
@@ -94,26 +97,30 @@ class Database:
     def commit(self) -> None:
         """Make all pending changes durable, or none of them.
 
-        Raises: StoreError when they could not be kept; whoever waits for this commit must not say OK.
+        Raises: StoreError when they could not be kept, or when this thread's changes were given up by another's
+            failure before; whoever waits for this commit must not say OK.
         """
         with self.lock:
-            if self._lost is not None:
-                reason = self._lost
-                self.rollback()
+            reason = self._lost or self._bereft.pop(threading.get_ident(), None)
+            if reason is not None:
+                self.rollback(reason)
                 raise StoreError(reason)
             if self.pending:
                 try:
                     self._cursor.execute("COMMIT")
                 except sqlite3.Error as error:
-                    self.rollback()
+                    self.rollback(_not_kept(error))
                     raise StoreError(_not_kept(error)) from error
                 self.pending = False
+                self._writers.clear()
 
-    def rollback(self) -> None:
-        """Give up all pending changes, whoever made them."""
+    def rollback(self, reason: str = "nothing since the last commit was kept: it was given up") -> None:
+        """Give up all pending changes, whoever made them; the other threads learn it when they commit."""
         with self.lock:
             if self.pending:
                 self._undo()
+                self._bereft |= dict.fromkeys(self._writers - {threading.get_ident()}, reason)
+                self._writers.clear()
                 self.pending, self._lost = False, None
                 self._rolled_back()
 

@@ -79,7 +79,9 @@ class Queue:
         found = []
         for letter in list(self._letters.values()):
             ready = tuple(r for r in letter.recipients if r.next_at is not None and r.next_at <= now)
-            if ready:
+            if ready and not self._shelf.is_queued(letter.id):
+                del self._letters[letter.id]  # its commit failed: whoever sent it was told so, and still has it
+            elif ready:
                 found.append(replace(letter, recipients=ready))
         return found
 

@@ -116,6 +116,10 @@ class QueueStore:
             for id, reverse_path, body, arrived_at, size in letters
         ]
 
+    def is_queued(self, id: str) -> bool:
+        """Say whether a letter is in the queue."""
+        return bool(self._database.rows("SELECT 1 FROM letter WHERE id = ?", (id,)))
+
     def queued_content(self, id: str) -> bytes:
         """Return a queued letter's octets. Raises: KeyError when it is not in the queue."""
         for (content,) in self._database.rows("SELECT content FROM letter WHERE id = ?", (id,)):

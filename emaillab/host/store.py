@@ -291,10 +291,12 @@ class Store(QueueStore):
         Raises: StoreError when it could not be kept; whoever waits for this commit must not say OK.
         """
         with self._database.lock:
-            if self.pending:
+            pending = self.pending
+            if pending:
                 for mailbox in self._grown:
                     mailbox._keep_uid_next()
-                self._database.commit()
+            self._database.commit()
+            if pending:
                 self._grown.clear()
 
     def rollback(self) -> None:

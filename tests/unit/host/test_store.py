@@ -292,6 +292,23 @@ def test_the_next_commit_also_keeps_the_uids_of_a_rollback(tmp_path: Path) -> No
         assert (inbox(store, "alice").uid_next, inbox(store, "alice").entries()) == (2, ())
 
 
+def test_nobody_is_told_ok_for_what_anothers_failure_took_away(store: Store) -> None:
+    """Two threads share one transaction: the queue runs beside the sessions."""
+    store.add_account("bob", "secret")
+    store.commit()
+    store.deliver(["bob"], b"Subject: hi\r\n\r\n", NOON)
+    failed = threading.Thread(target=store.rollback)  # as a commit does that the disk refuses
+    failed.start()
+    failed.join()
+    with pytest.raises(StoreError, match="nothing since the last commit was kept"):
+        store.commit()
+    assert contents(inbox(store, "bob")) == {}
+    store.commit()  # it is said once
+    store.deliver(["bob"], b"Subject: again\r\n\r\n", NOON)
+    store.commit()
+    assert list(contents(inbox(store, "bob")).values()) == [b"Subject: again\r\n\r\n"]
+
+
 def test_when_the_disk_is_full_nobody_is_told_ok(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         store.add_account("alice", "x")
