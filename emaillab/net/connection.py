@@ -217,7 +217,7 @@ class Connection:
             if item is None:
                 break
             if type(item) is not bytes:
-                getattr(self, f"on_{item.name.lower()}")()
+                getattr(self, _METHODS.get(item) or _method(item))()
                 if self.closed:
                     break
         if joined:
@@ -294,6 +294,14 @@ class Connection:
             arrival_s = self.wire.carry("S", plain, self.at_s, len(octets)) if self._watched else 0.0
             self.sent += len(octets)
             self.send(octets, arrival_s)
+
+
+_METHODS: dict[Any, str] = {}
+
+
+def _method(signal: Any) -> str:
+    """Return the name of the method that does what a signal asks, and remember it."""
+    return _METHODS.setdefault(signal, f"on_{signal.name.lower()}")
 
 
 class _NotOpen:

@@ -57,6 +57,8 @@ class Signal(Enum):
     START_TLS = "start TLS"  # negotiate TLS, then call `tls_started`
     CLOSE = "close"  # nothing more will come: close the connection
 
+    __hash__ = object.__hash__
+
 
 # Looking a member up on its Enum costs as much as a function call, and the loop below does it for every unit.
 _BAD, _COMMIT, _START_TLS, _CLOSE = Outcome.BAD, Signal.COMMIT, Signal.START_TLS, Signal.CLOSE
@@ -184,15 +186,16 @@ class Machine:
 
     def pull(self) -> bytes | Signal | None:
         """Return the next octets for the peer, a Signal for the driver, or None: the machine waits for input."""
+        out, buffer = self._out, self.buffer
         while True:
-            while self._out:
-                head = self._out[0]
+            while out:
+                head = out[0]
                 if isinstance(head, bytes):
-                    self._out.popleft()
+                    out.popleft()
                     self._produced += len(head)
                     return head
                 if isinstance(head, Signal):
-                    self._out.popleft()
+                    out.popleft()
                     self._waits_for_driver = head is _START_TLS
                     return head
                 chunk = self._next_chunk(head)
@@ -201,7 +204,9 @@ class Machine:
                     return chunk
             if self._waits_for_driver or self.state == CLOSED:
                 return None
-            if (not self.buffer and not self.framer.eager) or not self._step():
+            if buffer.at == len(buffer.data) and not self.framer.eager:
+                return None
+            if not self._step():
                 return None
 
     def _next_chunk(self, body: Iterator[bytes]) -> bytes | None:
@@ -211,7 +216,8 @@ class Machine:
         except Exception as error:
             self.errors.append(error)
             self.state = CLOSED
-            self._out = deque((body, _CLOSE))
+            self._out.clear()
+            self._out += (body, _CLOSE)
             chunk = None
         if chunk is None:
             self._out.popleft()

@@ -164,7 +164,16 @@ class ContentFramer:
 
     def take(self, buffer: Buffer) -> bytes | None:
         """Consume the content, dots unstuffed, once its end has come."""
-        if not len(buffer):
+        if not self._size:
+            data, start = buffer.data, buffer.at
+            end = data.find(END_OF_CONTENT, start)
+            if end >= 0 and not data.startswith(b".\r\n", start):  # most letters come whole: nothing has to be joined
+                buffer.at = end + len(END_OF_CONTENT)
+                return self._checked(data[start : end + len(CRLF)])
+        return self._take_piecemeal(buffer)
+
+    def _take_piecemeal(self, buffer: Buffer) -> bytes | None:
+        if not buffer:
             return None
         known = self._tail
         seen = known + buffer.data[buffer.at :] if buffer.at or known else buffer.data
@@ -190,6 +199,10 @@ class ContentFramer:
         self._chunks, self._size, self._tail = [], 0, CRLF
         if len(wire) < size:
             raise ContentTooBig(f"content of {size} octets, at most {self.limit} are allowed")
+        return self._checked(wire)
+
+    def _checked(self, wire: bytes) -> bytes:
+        """Return the content without stuffed dots, if it is one that can be kept."""
         content = unstuff(wire)
         if len(content) > self.limit:
             raise ContentTooBig(f"content of {len(content)} octets, at most {self.limit} are allowed")

@@ -10,45 +10,13 @@ IMAP4rev1 writes names in a UTF-7 of its own: "&" begins a base64 run of UTF-16,
 
 from __future__ import annotations
 
-import re
-from base64 import b64decode, b64encode
 from collections.abc import Iterator, Sequence
 
+from emaillab.message.utf7 import decode_name, encode_name
+
+__all__ = ["DELIMITER", "decode_name", "encode_name", "listed", "matches"]
+
 DELIMITER = "/"
-
-_PLAIN_RUN = re.compile("[\x20-\x7e]+|[^\x20-\x7e]+")
-_SHIFTED = re.compile(rb"&([A-Za-z0-9+,]*)-")
-
-
-def encode_name(name: str) -> bytes:
-    """Write a mailbox name in modified UTF-7. Source: RFC 3501 §5.1.3."""
-    out = []
-    for run in _PLAIN_RUN.findall(name):
-        if " " <= run[0] <= "~":
-            out.append(run.replace("&", "&-").encode("ascii"))
-        else:
-            base64 = b64encode(run.encode("utf-16-be", "surrogatepass")).rstrip(b"=").replace(b"/", b",")
-            out.append(b"&" + base64 + b"-")
-    return b"".join(out)
-
-
-def decode_name(octets: bytes) -> str:
-    """Read a mailbox name in modified UTF-7; what is none, such as UTF-8 itself, is read as UTF-8.
-
-    Source: RFC 3501 §5.1.3.
-    """
-    try:
-        text = _SHIFTED.sub(_run, octets).decode("utf-8", "replace")
-        return text if encode_name(text) == octets else octets.decode("utf-8", "replace")
-    except ValueError:
-        return octets.decode("utf-8", "replace")
-
-
-def _run(found: re.Match[bytes]) -> bytes:
-    if not found[1]:
-        return b"&"
-    base64 = found[1].replace(b",", b"/")
-    return b64decode(base64 + b"=" * (-len(base64) % 4), validate=True).decode("utf-16-be").encode()
 
 
 def matches(name: str, pattern: str) -> bool:

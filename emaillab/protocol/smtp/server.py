@@ -89,6 +89,9 @@ class SmtpServer(Machine):
     ABSENT = frozenset(["EXPN", "SEND", "SOML", "SAML", "TURN", "ETRN", "BDAT", "BURL"])
     """Verbs that SMTP has, but not this server: 502, not 500."""
 
+    _SPELT: ClassVar[dict[bytes, str]] = {}
+    """The verbs as most clients spell them, so that few have to be decoded."""
+
     def __init__(self, backend: MailAcceptor, session: Session) -> None:
         self.backend = backend
         self.session = session
@@ -303,7 +306,7 @@ class SmtpServer(Machine):
     def split(self, unit: bytes) -> tuple[str, bytes]:
         """Split a command line; a line that is too long for its verb is refused."""
         word, _, args = unit.partition(b" ")
-        name = word.upper().decode("ascii", "replace")
+        name = self._SPELT.get(word) or word.upper().decode("ascii", "replace")
         if len(unit) > self.LINE_LIMIT - 2:
             limit = self.LONGER_LINES.get(name, self.LINE_LIMIT)
             if len(unit) > limit - 2:
@@ -359,6 +362,8 @@ class SmtpServer(Machine):
         self.session.helo, self.session.esmtp, self.session.user = "", False, None
         self.envelope = Envelope("")
 
+
+SmtpServer._SPELT.update({name.encode(): name for name in SmtpServer.VERBS if name.isalpha()})
 
 OK = Reply(250, "2.0.0", "ok").rendered()
 SENDER_OK = Reply(250, "2.1.0", "sender ok").rendered()
