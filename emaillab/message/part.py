@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import checks, sections
 from .charsets import TextDecoding, decode_text
@@ -21,6 +21,9 @@ from .filenames import safe_name
 from .parameters import Parameters, parse_parameters
 from .tokens import strip_comments
 from .words import decode_words
+
+if TYPE_CHECKING:
+    from .explain import Explanation
 
 IDENTITY_ENCODINGS = frozenset(("7bit", "8bit", "binary"))
 KNOWN_ENCODINGS = IDENTITY_ENCODINGS | {"base64", "quoted-printable"}
@@ -316,6 +319,15 @@ class Part:
         Source: RFC 9051 §6.4.5.1.
         """
         return sections.section(self, spec)
+
+    def explain(self, offset: int) -> Explanation:
+        """Tell what the octet at `offset` of the whole message is, which rule puts it there, and what it says.
+
+        Raises: IndexError when the message has no such octet.
+        """
+        from .explain import explain
+
+        return explain(self, offset)
 
     # --- how it shows itself ---
 

@@ -16,7 +16,6 @@ from emaillab.message.addresses import parse_address_groups, parse_addresses
 from emaillab.message.dates import parse_date
 from emaillab.message.dissect import Part, dissect
 from emaillab.message.encodings import (
-    b64_size,
     base64_defects,
     decode_base64,
     decode_quoted_printable,
@@ -27,6 +26,7 @@ from emaillab.message.encodings import (
 from emaillab.message.fields import parse_header, parse_message_ids
 from emaillab.message.filenames import safe_name
 from emaillab.message.parameters import encode_parameter, parse_parameters
+from emaillab.message.sizes import b64_size
 from emaillab.message.words import decode_words, encode_words
 
 LINES = [
@@ -119,6 +119,19 @@ def test_limits_keep_every_octet(raw: bytes, depth: int, parts: int) -> None:
     root = dissect(raw, max_depth=depth, max_parts=parts)
     check_spans(root)
     assert sum(1 for _ in root.walk()) <= parts
+
+
+@settings(max_examples=150, deadline=None)
+@given(anything.filter(bool), st.data())
+def test_every_octet_is_explained_where_its_tile_says(raw: bytes, data: st.DataObject) -> None:
+    root = dissect(raw)
+    tiles = root.tiles()
+    for offset in {*data.draw(st.lists(st.integers(0, len(raw) - 1), max_size=20)), len(raw) - 1}:
+        told = root.explain(offset)
+        assert [kind for kind, (a, b) in tiles if a <= offset < b] == [told.region]
+        assert told.span[0] <= offset < told.span[1]
+        assert (told.octet, root.part(told.part) is not None) == (raw[offset], True)
+        assert told.element and told.rfc and "\n" not in str(told)
 
 
 def letter(draw_random: random.Random, depth: int = 0) -> Message:
