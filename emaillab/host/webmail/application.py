@@ -20,6 +20,7 @@ import hmac
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from flask import Flask, Response, abort, g, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
@@ -228,9 +229,7 @@ class Webmail:
         part = part_at(self._box.raw(uid), index) or abort(404, "The letter has no such part.")
         file = file_of(part, index)
         kind = file.content_type if file.content_type in PICTURES else "application/octet-stream"
-        response = _octets(part.decoded, kind, "")
-        response.headers.set("Content-Disposition", "attachment", filename=file.name)
-        return response
+        return _octets(part.decoded, kind, save_as(file.name))
 
     # Doing
 
@@ -300,6 +299,13 @@ class Webmail:
         return response
 
 
+def save_as(name: str) -> str:
+    """Return the header value that has content saved under a name. Source: RFC 6266 §4, RFC 8187 §3.2."""
+    ascii_name = "".join(c if c.isascii() and c.isprintable() and c not in '"\\%' else "_" for c in name)
+    exact = f"; filename*=UTF-8''{quote(name, safe='')}" if ascii_name != name else ""
+    return f'attachment; filename="{ascii_name}"{exact}'
+
+
 def see(address: str) -> Response:
     """Send the browser to another page, with GET. Source: RFC 9110 §15.4.4."""
     return Response(status=303, headers={"Location": address})
@@ -320,6 +326,5 @@ def _octets(data: bytes, kind: str, disposition: str) -> Response:
     response = Response(pieces(), content_type=kind)
     response.headers["Content-Length"] = str(len(data))
     response.headers["Content-Security-Policy"] = SHUT
-    if disposition:
-        response.headers["Content-Disposition"] = disposition
+    response.headers["Content-Disposition"] = disposition
     return response

@@ -170,9 +170,11 @@ class HttpServer:
         assert self._request is not None
         environ = environ_of(self._request, bytes(self._content), self.session)
         try:
-            answer = ask(self.application, environ)
+            self._answer = answer = ask(self.application, environ)
+            self._head(answer)
         except Exception as error:  # a defect of ours must cost one page, never the server
             self.errors.append(error)
+            self._let_go()
             answer = plain(500, "the server failed to make this page; its other pages still work")
         self._say(answer)
 
@@ -203,17 +205,21 @@ class HttpServer:
 
     def _octets(self, answer: Answer) -> Iterator[bytes]:
         """Give a response's octets, piece by piece as the peer reads, and make ready for the next request."""
-        fields = {name.lower() for name, _ in answer.headers}
-        own = [("Date", format_datetime(self.session.now().astimezone(UTC), usegmt=True)), ("Server", "emaillab")]
-        headers = [*answer.headers, *((name, value) for name, value in own if name.lower() not in fields)]
-        response = h11.Response(status_code=answer.status, reason=answer.reason, headers=headers)
-        yield self._http.send(response) or b""
+        yield self._http.send(self._head(answer)) or b""
         if self._method != "HEAD" and answer.status not in (204, 304):
             for piece in answer:
                 yield self._http.send(h11.Data(data=piece)) or b""
         yield self._http.send(h11.EndOfMessage()) or b""
         self._let_go()
         self._finish()
+
+    def _head(self, answer: Answer) -> h11.Response:
+        """Return status and header. Raises: h11.LocalProtocolError, ValueError for what no header can hold."""
+        fields = {name.lower() for name, _ in answer.headers}
+        own = [("Date", format_datetime(self.session.now().astimezone(UTC), usegmt=True)), ("Server", "emaillab")]
+        headers = [*answer.headers, *((name, value) for name, value in own if name.lower() not in fields)]
+        octets = [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers]
+        return h11.Response(status_code=answer.status, reason=answer.reason.encode("latin-1"), headers=octets)
 
     def _next_chunk(self, body: Iterator[bytes]) -> bytes | None:
         """Return the next piece of a response; one that breaks off ends the connection, half said is worse."""
