@@ -39,9 +39,10 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from .addresses import Address, AddressGroup, parse_address_groups
-from .encodings import QP_CROSSING, encode_base64, encode_quoted_printable, encoded_share
+from .encodings import encode_base64, encode_quoted_printable
 from .envelope import Envelope, envelope
 from .original import Original
+from .sizes import best_encoding
 from .words import LINE_LIMIT, encode_words
 from .writer import WIRE, Enclosure, Source, ascii_domain, octets_of, to_bytes
 
@@ -337,12 +338,10 @@ def _set_text(part: EmailMessage, text: str, subtype: str) -> None:
     if canonical and not canonical.endswith("\r\n"):
         canonical += "\r\n"
     octets = canonical.encode("utf-8", "replace")
-    if _SEVEN_BIT.fullmatch(canonical) and all(len(line) <= LINE_LIMIT for line in canonical.split("\r\n")):
-        encoding, payload = "7bit", octets
-    elif encoded_share(octets.replace(b"\r\n", b"")) > QP_CROSSING:
-        encoding, payload = "base64", encode_base64(octets)
-    else:
-        encoding, payload = "quoted-printable", encode_quoted_printable(octets)
+    encoding = best_encoding(octets, longest=LINE_LIMIT)
+    if encoding == "7bit" and not _SEVEN_BIT.fullmatch(canonical):
+        encoding = "quoted-printable"  # control characters are legal, and fare badly
+    payload = {"base64": encode_base64, "quoted-printable": encode_quoted_printable}.get(encoding, bytes)(octets)
     part["Content-Type"] = f"text/{subtype}; charset={'us-ascii' if octets.isascii() else 'utf-8'}"
     part["Content-Transfer-Encoding"] = encoding
     part.set_payload(payload.decode("ascii"))

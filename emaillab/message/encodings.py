@@ -1,17 +1,14 @@
-"""How do arbitrary octets travel through lines of printable ASCII, and what does it cost?
+"""How do arbitrary octets travel through lines of printable ASCII?
 
 >>> encode_base64("信".encode())
 b'5L+h\\r\\n'
 >>> encode_quoted_printable("50 % für alle ".encode("latin-1"))
 b'50 % f=FCr alle=20'
->>> b64_size(1_000_000)
-1368424
 """
 
 from __future__ import annotations
 
 import binascii
-import math
 import re
 from itertools import islice
 
@@ -19,7 +16,6 @@ from .defects import MOST_OF_A_KIND, Defect, limited
 from .tokens import find_long_line
 
 LINE_LIMIT = 76  # RFC 2045 §6.7 (5), §6.8
-QP_CROSSING = (78 / 57 * 75 / 78 - 1) / 2  # share of encoded octets at which base64 becomes the smaller: 0.158
 
 # --- base64, RFC 2045 §6.8 ---
 
@@ -73,12 +69,6 @@ def base64_defects(data: bytes, at: int = 0) -> tuple[Defect, ...]:
     return limited(found)
 
 
-def b64_size(n: int) -> int:
-    """Compute the octets that `n` octets need in base64, with a CRLF after each line. Source: RFC 2045 §6.8."""
-    characters = 4 * math.ceil(n / 3)
-    return characters + 2 * math.ceil(characters / LINE_LIMIT)
-
-
 # --- quoted-printable, RFC 2045 §6.7 ---
 
 _TO_ENCODE = re.compile(rb"[^\t -<>-~]|[\t ]\Z")
@@ -88,6 +78,11 @@ _BAD_ESCAPE = re.compile(rb"=(?![0-9A-Fa-f]{2}|\r?\n|\Z)")
 _TRAILING_BLANKS = re.compile(rb"(?<![ \t])[ \t]+(?=\r?\n|\Z)")
 _LOWER_CASE = re.compile(rb"=(?:[a-f][0-9A-Fa-f]|[0-9A-F][a-f])")
 _RAW_OCTET = re.compile(rb"[^\t\r\n -~]+")
+
+
+def needs_escape(data: bytes) -> int:
+    """Count the octets that quoted-printable must write as =XX, `data` being one line. Source: RFC 2045 §6.7."""
+    return len(_TO_ENCODE.findall(data))
 
 
 def encode_quoted_printable(data: bytes) -> bytes:
@@ -148,18 +143,3 @@ def quoted_printable_defects(data: bytes, at: int = 0) -> tuple[Defect, ...]:
     if long_line >= 0:
         found.append(Defect("qp-line-over-76", at + long_line, rfc, "read on to its end"))
     return limited(found)
-
-
-def encoded_share(data: bytes) -> float:
-    """Measure the share of octets that quoted-printable must write as =XX, from 0 to 1."""
-    return len(_TO_ENCODE.findall(data)) / len(data) if data else 0.0
-
-
-def qp_size(n: int, share: float) -> float:
-    """Estimate the octets that `n` octets on long lines need in quoted-printable.
-
-    Arguments: `share`, from 0 to 1, is the part of the octets that must be written as =XX.
-
-    Source: RFC 2045 §6.7: three octets for an encoded one, and `=` CRLF after 75 characters.
-    """
-    return n * (1 + 2 * share) * 78 / 75

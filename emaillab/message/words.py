@@ -98,6 +98,12 @@ def word_defects(data: bytes, at: int = 0) -> list[Defect]:
     return found
 
 
+def word_lengths(text: str, charset: str = "utf-8") -> tuple[int, int]:
+    """Count the characters that a text takes in Q and in B, without the frame of the words around them."""
+    octets = text.encode(charset)
+    return _q_length(octets), _encoded_length(octets)
+
+
 def encode_words(text: str, *, used: int = 0, charset: str = "utf-8", encoding: str = "B") -> list[bytes]:
     """Encode text as encoded words of whole characters: 75 octets at most each, 76 on a line.
 

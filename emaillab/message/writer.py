@@ -28,7 +28,7 @@ from typing import Any, Protocol, TypeAlias
 
 from .charsets import decode_raw
 from .parameters import encode_parameter
-from .words import LINE_LIMIT, encode_words
+from .words import LINE_LIMIT, encode_words, word_lengths
 
 HARD_LIMIT = 998  # octets of any line, without CRLF: RFC 5322 §2.1.1
 _UNFOLDABLE = 900  # a longer run without white space would break that limit: it is encoded
@@ -39,7 +39,6 @@ _PRINTABLE = re.compile(r"[\t -~]*")
 _WORD = re.compile(r"[ \t]*[^ \t]+")
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _ENDS_THE_FIELD = re.compile(rb"(?:\r\n|\r|\n)(?![ \t])|\0")
-_Q_LITERAL = re.compile(r"[A-Za-z0-9!*+/ -]")
 
 
 def field_octets(name: str, value: object) -> bytes:
@@ -93,10 +92,9 @@ class _Lines:
 
         Arguments: `whole` keeps text that fits into one word in one: many readers show a gap within a split name.
         """
-        literal = len(_Q_LITERAL.findall(text))
-        octets = len(text.encode("utf-8", "replace"))
-        encoding = "Q" if 3 * octets - 2 * literal <= (octets + 2) // 3 * 4 else "B"
         valid = text.encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair has no octets
+        in_q, in_b = word_lengths(valid)
+        encoding = "Q" if in_q <= in_b else "B"
         alone = encode_words(valid, encoding=encoding)
         split = encode_words(valid, used=len(self.line) + 1, encoding=encoding)
         for word in alone if whole and len(alone) == 1 else split:

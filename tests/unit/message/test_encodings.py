@@ -6,16 +6,13 @@ import pytest
 
 from emaillab.message.charsets import decode_text, python_codec
 from emaillab.message.encodings import (
-    QP_CROSSING,
-    b64_size,
     decode_base64,
     decode_quoted_printable,
     encode_base64,
     encode_quoted_printable,
-    encoded_share,
-    qp_size,
 )
 from emaillab.message.parameters import encode_parameter, parse_parameters
+from emaillab.message.sizes import QP_CROSSING, b64_size, encoded_share, qp_size
 from emaillab.message.words import encode_words
 
 
