@@ -15,6 +15,7 @@ import copy
 import json
 import re
 import struct
+import subprocess
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from pathlib import Path
@@ -116,7 +117,7 @@ def _run(book: dict[str, Any], path: Path) -> dict[str, Any]:
         node, timeout=TIMEOUT_S, kernel_name=KERNELSPEC["name"], resources={"metadata": {"path": str(path.parent)}}
     )
     try:
-        client.execute()
+        client.execute(stderr=subprocess.DEVNULL)  # the kernel's own talk; what cells write there comes as output
     except CellExecutionError as error:
         raise CellFailed(f"{path.name}, cell {_current(node)}: {error.ename}: {error.evalue}") from None
     except (CellTimeoutError, DeadKernelError) as error:

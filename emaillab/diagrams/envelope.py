@@ -21,6 +21,7 @@ from emaillab.diagrams.svg import BLUE, GREY, ORANGE, VERMILLION, Canvas, Diagra
 from emaillab.host.mailhost import Custody
 from emaillab.message.dissect import dissect
 from emaillab.message.fields import Header, parse_addresses
+from emaillab.message.part import Part
 
 WIDTH, ROW, TOP = 880.0, 34.0, 84.0
 OUTSIDE_X, OUTSIDE_WIDTH, SHEET_X, SHEET_WIDTH = 10.0, 370.0, 500.0, 370.0
@@ -51,7 +52,7 @@ def draw_envelope(stop: Custody) -> Diagram:
     rows = max(len(paths), len(fields) + 2)
     canvas = Canvas(WIDTH, TOP + rows * ROW + 24)
     _outside(canvas, stop, paths, rows)
-    _sheet(canvas, message.header, fields, _gist(message.text), rows)
+    _sheet(canvas, message.header, fields, _gist(message), rows)
     for row, path in enumerate(paths):
         _join(canvas, row, path, fields)
     inside = sum(bool(path.field) for path in paths)
@@ -73,8 +74,10 @@ def _path(command: str, address: str, header: Header) -> Path:
     return Path(command, address, next(found, ""))
 
 
-def _gist(text: str) -> str:
-    return " ".join(text.split())
+def _gist(message: Part) -> str:
+    """Return how the first text of a message begins; without any, its type."""
+    texts = (part.text for part in message.walk() if part.content_type.startswith("text/"))
+    return " ".join(next(texts, f"({message.content_type})")[:200].split())
 
 
 def _outside(canvas: Canvas, stop: Custody, paths: list[Path], rows: int) -> None:
