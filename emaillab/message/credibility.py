@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from .received import find_ip
-from .trace import Hop, Trace, trace
+from .trace import Hop, Trace, shown, trace
 
 LATE = timedelta(seconds=60)
 """What clocks may differ by before a time is called impossible."""
@@ -72,7 +72,7 @@ class Credibility:
             said = f"no hop is credible: {self.reason}"
         else:
             number = (self.place or 0) + 1
-            said = f"credible from hop {number} of {len(self.path)} on, by {self.hop.by}: {self.reason}"
+            said = f"credible from hop {number} of {len(self.path)} on, by {shown(self.hop.by)}: {self.reason}"
         return "\n".join([said, *(f"  {sign}" for sign in self.signs)])
 
 
@@ -117,11 +117,11 @@ def _border(path: Trace, trust: Trust) -> tuple[int | None, str]:
         return None, "there are no Received fields"
     newest = len(path) - 1
     if path[newest].by not in trust:
-        return None, f"the newest field is by {path[newest].by or 'nobody'}, whom you do not trust"
+        return None, f"the newest field is by {shown(path[newest].by or 'nobody')}, whom you do not trust"
     for place in range(newest, 0, -1):
         below = path[place - 1]
         if below.by not in trust:
-            return place, f"the field below is said to be by {below.by or 'nobody'}, whom you do not trust"
+            return place, f"the field below is said to be by {shown(below.by or 'nobody')}, whom you do not trust"
         if breach := misfit(below, path[place], trust):
             return place, f"the field below does not fit: {breach}"
     return 0, "all fields are by hosts you trust, and each fits the one above"
@@ -134,24 +134,24 @@ def misfit(below: Hop, above: Hop, trust: Trust | None = None) -> str | None:
     this order: the address, if you know the host's; the name that DNS gives the address; what the client called
     itself, which proves nothing but is all that some servers write.
     """
-    by, writer = below.by or "nobody", above.by or "the server above"
-    known = trust.addresses(by) if trust else frozenset[str]()
+    by, writer = shown(below.by or "nobody"), shown(above.by or "the server above")
+    known = trust.addresses(below.by or "") if trust else frozenset[str]()
     if above.from_ is None and above.from_ip is None:  # handed on within the host
         return None
     if known and above.from_ip:
         return None if above.from_ip in known else f"by {by}, but {writer} saw {above.from_ip}"
     if _is_local(above):
-        here = any(same_host(by, name) for name in (above.by, above.from_, "localhost"))
+        here = any(same_host(below.by, name) for name in (above.by, above.from_, "localhost"))
         return None if here else f"by {by}, but {writer} got it on its own machine"
     if above.rdns:
-        if same_host(by, above.rdns):
+        if same_host(below.by, above.rdns):
             return None
-        return f"by {by}, but {writer} saw {above.from_ip}, which DNS calls {above.rdns}"
+        return f"by {by}, but {writer} saw {above.from_ip}, which DNS calls {shown(above.rdns)}"
     if _without_name(above):
         return f"by {by}, but {writer} saw {above.from_ip}, for which DNS has no name"
-    if any(same_host(by, name) for name in (above.from_, above.helo)):
+    if any(same_host(below.by, name) for name in (above.from_, above.helo)):
         return None
-    return f"by {by}, but {writer} got it from {above.from_ or above.from_ip}"
+    return f"by {by}, but {writer} got it from {shown(above.from_ or above.from_ip)}"
 
 
 def same_host(a: str | None, b: str | None) -> bool:

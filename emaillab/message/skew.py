@@ -33,7 +33,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from .trace import Hop, Trace, trace
+from .trace import Hop, Trace, shown, trace
 
 State = Literal["determined", "difference", "bounded", "open"]
 Anchors = Mapping[int | str, float]
@@ -234,7 +234,7 @@ def _bounds(
 def _clock(
     place: int, hop: Hop, group: dict[int, float], offset_s: float | None, low_s: float | None, high_s: float | None
 ) -> Offset:
-    host = hop.by or f"hop {place + 1}"
+    host = shown(hop.by) if hop.by else f"hop {place + 1}"
     if offset_s is not None:
         return Offset(place, host, "determined", offset_s, None, None, offset_s, offset_s)
     against = next(iter(group)) if len(group) > 1 else None

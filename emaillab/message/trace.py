@@ -321,29 +321,55 @@ def trace(source: Source) -> Trace:
 _WIDEST = 30
 
 
-def path_table(path: Trace) -> str:
-    """Show a path as a table in fixed-width text; `?` marks a time without zone and a delay that cannot be told."""
+def path_table(path: Trace, *, widest: int = _WIDEST, bars: int = 0) -> str:
+    """Show a path as a table in fixed-width text; `?` marks a time without zone and a delay that cannot be told.
+
+    Arguments: `widest` is where names are cut; `bars` is the width of a column that shows when each step was made,
+    from the left to the right: `=` for a delay, `<` for one that runs back, `|` for a moment.
+    """
     if not path.hops:
         return "no Received fields: the letter has not travelled yet"
     rows = [("hop", "from", "by", "with", "time (UTC)", "delay", "octets")]
     for number, hop in enumerate(path.hops, start=1):
-        names = [_shown(name) for name in (hop.from_, hop.by, hop.with_)]
+        names = [shown(name, widest) for name in (hop.from_, hop.by, hop.with_)]
         rows.append((str(number), *names, _time(hop), _delay(hop, number == 1), str(hop.octets)))  # type: ignore[arg-type]
     widths = [max(len(row[column]) for row in rows) for column in range(7)]
-    lines = []
+    lines: list[str] = []
     for row in rows:
         cells = [
             cell.rjust(width) if column in (0, 5, 6) else cell.ljust(width)
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
-        lines.append("  ".join(cells).rstrip())
+        lines.append("  ".join(cells))
+    if bars:
+        lines = [f"{line}  {bar}" for line, bar in zip(lines, ["when", *time_bars(path, bars)], strict=True)]
+    lines = [line.rstrip() for line in lines]
     total = "total unknown" if path.total_s is None else f"total {path.total_s:,.0f} s"
     return "\n".join([*lines, f"{total} over {len(path)} hop{'s' if len(path) != 1 else ''}"])
 
 
-def _shown(name: str | None) -> str:
+def time_bars(path: Trace, width: int) -> list[str]:
+    """Draw each hop's delay as a bar of characters, all on one axis of time from the earliest stamp to the latest."""
+    known = [elapsed for elapsed in path.elapsed_s if elapsed is not None]
+    start, end = min(known, default=0.0), max(known, default=0.0)
+    step = (end - start) / (width - 1) if end > start else 1.0
+    bars, before = [], None
+    for elapsed in path.elapsed_s:
+        if elapsed is None:
+            bars.append("?")
+            continue
+        at = round((elapsed - start) / step)
+        since = at if before is None else before
+        left, right = min(at, since), max(at, since)
+        bars.append(" " * left + ("|" if left == right else ("=" if at > since else "<") * (right - left + 1)))
+        before = at
+    return bars
+
+
+def shown(name: str | None, widest: int = 60) -> str:
+    """Make a name from a letter fit to be printed: one short line without control characters."""
     text = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in (name or "-")[:200])
-    return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
+    return text if len(text) <= widest else text[: widest - 1] + "…"
 
 
 def _time(hop: Hop) -> str:
