@@ -1,21 +1,48 @@
-"""Where does a command read a message from? A file, or the standard input.
+"""Where does a command read a message from? A file, the standard input, a mailbox file of many messages.
 
 >>> read("/")
 Traceback (most recent call last):
 emaillab.cli.CommandError: / is a folder; name a file with one message
+>>> [letter.raw for letter in split_mbox(b"From a@b Wed Apr  1 09:30:00 2026\\n\\n>From here\\n\\n")]
+[b'From a@b Wed Apr  1 09:30:00 2026\\n\\nFrom here\\n']
 """
 
 from __future__ import annotations
 
 import re
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from emaillab.cli import CommandError
+from emaillab.message.defects import Span
 from emaillab.message.fields import parse_header
 
 # What no text has: the control characters but BS, TAB, LF, VT, FF, CR and ESC (of ISO-2022 charsets).
 _BINARY = re.compile(rb"[\x00-\x07\x0E-\x1A\x1C-\x1F]")
+# QUIRK: a text may well say "From now on" after an empty line, so that only a line with a time of day separates.
+# separator := "From " addr-spec SP timestamp     RFC 4155 appendix A
+_SEPARATOR = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From [^\n]*:[0-5][0-9][^\n]*")
+_QUOTED = re.compile(rb"^>(?=>*From )", re.MULTILINE)
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+@dataclass(frozen=True, slots=True)
+class MboxLetter:
+    """One message of a mailbox file."""
+
+    raw: bytes
+    """The message as it was before it was stored, but for its "From " line, which it keeps."""
+    span: Span
+    """Where it stands in the file."""
+    unquoted: int
+    """From how many lines of its body the ">" was taken that protected a "From " there."""
+
+    @property
+    def note(self) -> str:
+        """Say where it stands, and what was changed."""
+        changed = f", {self.unquoted} lines unquoted (>From)" if self.unquoted > 1 else ", 1 line unquoted (>From)"
+        return f"octets {self.span[0]}-{self.span[1]} of the file{changed if self.unquoted else ''}"
 
 
 def read(name: str) -> bytes:
@@ -35,3 +62,42 @@ def read(name: str) -> bytes:
             f" and the octet {odd[0][0]:02X} at {odd.start()} is not text"
         )
     return raw
+
+
+def read_mbox(name: str) -> list[MboxLetter]:
+    """Return the messages of a mailbox file. Raises: CommandError, one sentence, when it is none."""
+    letters = split_mbox(read(name))
+    if not letters:
+        shown = "the standard input" if name == "-" else name
+        raise CommandError(f"{shown} is no mbox file: its first line is not 'From ', an address and a time")
+    return letters
+
+
+def split_mbox(raw: bytes) -> list[MboxLetter]:
+    """Split a mailbox file at its "From " lines; lines that were quoted with ">" lose one (the form "mboxrd").
+
+    Returns: nothing when the first line is no such line.
+    """
+    starts = [line.start() for line in _SEPARATOR.finditer(raw)]
+    if not starts or starts[0] != 0:
+        return []
+    letters = []
+    for start, end in zip(starts, [*starts[1:], len(raw)], strict=True):
+        stored = raw[start:end]
+        for blank in (b"\r\n\r\n", b"\n\n"):  # the empty line before the next "From " is the file's
+            if stored.endswith(blank):
+                stored = stored[: -len(blank) // 2]
+        # In the header such a line is UUCP's and no quotation.
+        body = parse_header(stored).span[1]
+        text, unquoted = _QUOTED.subn(b"", stored[body:])
+        letters.append(MboxLetter(stored[:body] + text, (start, end), unquoted))
+    return letters
+
+
+def printable(text: str) -> str:
+    """Write out the control characters of a text, which could command the terminal that shows it.
+
+    >>> printable("a\\x1b[2Jb")
+    'a\\\\x1b[2Jb'
+    """
+    return _CONTROL.sub(lambda mark: ascii(mark[0])[1:-1], text)
