@@ -53,6 +53,7 @@ class Loop:
         self._bell.setblocking(False)
         self._rope.setblocking(False)
         self._thread: threading.Thread | None = None
+        self._resting: list[tuple[socket.socket, Callable[[int], None]]] = []
         self._stopped = False
         self.turn_s = time.monotonic()  # when the present turn began
         self.errors: deque[Exception] = deque(maxlen=20)  # the latest defects of ours; each cost one connection
@@ -99,6 +100,11 @@ class Loop:
             self._selector.modify(sock, events, ready)
         except KeyError:
             self._selector.register(sock, events, ready)
+
+    def rest(self, sock: socket.socket, ready: Callable[[int], None]) -> None:
+        """Leave a listening socket alone until the next sweep."""
+        self.forget(sock)
+        self._resting.append((sock, ready))
 
     def forget(self, sock: socket.socket) -> None:
         """Watch a socket no longer."""
@@ -148,7 +154,11 @@ class Loop:
             accepted.abandon()
 
     def _sweep(self, now_s: float) -> None:
-        """Cut off strangers that have been silent for too long."""
+        """Cut off strangers that have been silent for too long, and listen again where there was no room."""
+        resting, self._resting = self._resting, []
+        for sock, listen in resting:
+            if sock.fileno() >= 0:
+                self.watch(sock, selectors.EVENT_READ, listen)
         for accepted in [a for a in self.accepted if not a.ours]:
             if now_s - accepted.heard_s > accepted.connection.service.idle_s:
                 accepted.connection.disconnected()

@@ -203,7 +203,10 @@ class _Acceptor:
             return
         try:
             peer, address = self._listener.accept()
-        except OSError:  # gone again, or no file descriptor left: the listener itself is well
+        except ConnectionError:  # gone again
+            return
+        except OSError:  # no file descriptor left: those who are here come first
+            network._loop.rest(self._listener, self.accept)
             return
         stream = network.caller(address[1])
         if stream is not None:

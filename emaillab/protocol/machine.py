@@ -167,22 +167,21 @@ class Machine:
     def __init__(self) -> None:
         self.state: State = self.START
         self.buffer = Buffer()
+        self.feed = self.buffer.feed
         self.framer: Framer = self.framer_for(self.state)
         self.watch: Callable[[Step], None] | None = None
         self.errors: list[Exception] = []
         self._out: deque[bytes | Signal | Iterator[bytes]] = deque()
         self._promise: Any = None
         self._waits_for_driver = False
-        self._fed = self._produced = 0  # octets of both streams since the connection began
+        self._produced = 0  # octets of the server's stream since the connection began
         self._invited_at: int | None = None  # where in the server's stream the unit in hand was first asked to go on
         self._bad_commands = 0  # in a row
 
     # What a driver calls
 
-    def feed(self, data: bytes) -> None:
-        """Take octets from the peer; nothing is done with them before the next `pull`."""
-        self._fed += len(data)
-        self.buffer.feed(data)
+    feed: Callable[[bytes], None]
+    """Take octets from the peer; nothing is done with them before the next `pull`."""
 
     def pull(self) -> bytes | Signal | None:
         """Return the next octets for the peer, a Signal for the driver, or None: the machine waits for input."""
@@ -336,12 +335,12 @@ class Machine:
             reply = self._count_bad(reply)
         elif self._bad_commands:
             self._bad_commands = 0
-        outcome = reply.outcome
+        outcome, then = reply.outcome, reply.then
         after = cell.moves.get(outcome, before) if cell else before
-        if reply.then is _CLOSE:
+        if then is _CLOSE:
             after = CLOSED  # a server may part at any time, whatever was asked
         if self.watch:
-            phase, consumed = self.phase_of(name, before), self._fed - len(self.buffer)
+            phase, consumed = self.phase_of(name, before), self.buffer.fed - len(self.buffer)
             produced = self._produced if self._invited_at is None else self._invited_at
             self.watch(Step(name, outcome, before, after, phase, consumed, produced))
             self._invited_at = None
@@ -349,7 +348,7 @@ class Machine:
         if after != before:
             self.state = after
             self.framer = self.framer_for(after)
-            if after == CLOSED and reply.then is not _CLOSE:
+            if after == CLOSED and then is not _CLOSE:
                 self._out.append(_CLOSE)
         return True
 

@@ -37,11 +37,12 @@ class FramingError(Exception):
 class Buffer:
     """Octets that have arrived and are not yet consumed."""
 
-    __slots__ = ("at", "data")
+    __slots__ = ("at", "data", "fed")
 
     def __init__(self) -> None:
         self.data = b""
         self.at = 0
+        self.fed = 0  # octets that ever came
 
     def __len__(self) -> int:
         return len(self.data) - self.at
@@ -51,6 +52,7 @@ class Buffer:
 
     def feed(self, data: bytes) -> None:
         """Append octets."""
+        self.fed += len(data)
         self.data = self.data[self.at :] + data if self.at < len(self.data) else data
         self.at = 0
 

@@ -233,3 +233,32 @@ def test_what_a_stranger_says_is_recorded_too() -> None:
     assert [str(line) for line in network.transcripts[0].lines] == ["S: OK ready", "C: ECHO a", "S: OK a"]
     stream.close()
     network.close()
+
+
+def test_without_file_descriptors_those_who_are_here_are_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    import errno
+
+    from emaillab.net import loop
+
+    monkeypatch.setattr(loop, "SWEEP_S", 0.05)
+    network = TcpNetwork(VirtualClock())
+    network.listen(Service(ZOO, "zoo", 7, lambda connection: Keeper()))
+    here = dial(*network.address("zoo.example", "zoo"), network.clock)
+    here.readline()
+    accept, refusals = socket.socket.accept, []
+
+    def full(listener: socket.socket) -> tuple[socket.socket, object]:
+        if len(refusals) < 2:
+            refusals.append(listener)
+            raise OSError(errno.EMFILE, "Too many open files")
+        return accept(listener)
+
+    monkeypatch.setattr(socket.socket, "accept", full)
+    late = dial(*network.address("zoo.example", "zoo"), network.clock)
+    here.send(b"ECHO still here\r\n")
+    assert here.readline() == b"OK still here\r\n"
+    assert late.readline() == b"OK ready\r\n"
+    assert len(refusals) == 2
+    for stream in (here, late):
+        stream.close()
+    network.close()
