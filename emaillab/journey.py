@@ -239,16 +239,33 @@ class Handover(NamedTuple):
     back_s: float  # NEVER: the 250 did not reach it
 
 
+class Promise(NamedTuple):
+    """How a server says that it keeps a letter: in answer to what, beginning with which octets, in words."""
+
+    verb: str
+    answer: bytes
+    whole: str  # what tells it that it has the whole letter
+    code: str
+
+
+PROMISES = {
+    "smtp": Promise("(content)", b"250", "the final dot", "250"),
+    "http": Promise("POST", b"HTTP/1.1 303", "the form", "303"),  # webmail
+}
+
+
 def _handover(stop: Custody, session: Transcript | None) -> Handover:
-    """Find the 250 after the final dot in the session's record."""
-    for unit in units(session) if session else ():
-        if unit.verb == "(content)" and unit.answer.startswith(b"250") and unit.sent_s >= stop.at_s - _ROUNDING_S:
-            return Handover(stop, session, unit.sent_s, unit.back_s)
+    """Find the promise to keep the letter in the session's record."""
+    if session is not None:
+        verb, answer, *_ = PROMISES[session.protocol]
+        for unit in units(session):
+            if unit.verb == verb and unit.answer.startswith(answer) and unit.sent_s >= stop.at_s - _ROUNDING_S:
+                return Handover(stop, session, unit.sent_s, unit.back_s)
     return Handover(stop, session, stop.at_s, NEVER)
 
 
 def _handing_over(handover: Handover, session: Transcript) -> Iterator[Event]:
-    """Tell how a letter changed hands, from its MAIL to the 250 after its dot."""
+    """Tell how a letter changed hands, from its MAIL to the 250 after its dot, or by a form."""
     client, server, transaction = session.client, session.server, list[Event]()
     for unit in units(session):
         if unit.verb == "MAIL":
@@ -262,10 +279,11 @@ def _handing_over(handover: Handover, session: Transcript) -> Iterator[Event]:
             transaction.append(Event(unit.sent_s, text, session.id))
         elif unit.verb == "(content)" and unit.sent_s == handover.at_s:
             yield from transaction
-    text = f"{server} has the final dot, keeps the letter and says 250: now it answers for it."
+    promise = PROMISES[session.protocol]
+    text = f"{server} has {promise.whole}, keeps the letter and says {promise.code}: now it answers for it."
     yield Event(handover.at_s, text, session.id, handover=True)
     if handover.back_s < NEVER:
-        yield Event(handover.back_s, f"The 250 reaches {client}, which may forget its copy.", session.id)
+        yield Event(handover.back_s, f"The {promise.code} reaches {client}, which may forget its copy.", session.id)
 
 
 def _a(session: Transcript) -> str:

@@ -263,3 +263,19 @@ def test_a_world_starts_without_the_parts_of_webmail() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.stdout == "[]\n", done.stderr
+
+
+def test_the_journey_of_a_letter_begins_with_the_form() -> None:
+    with Internet.textbook(network="memory") as net:
+        with net.http("hamburger.edu") as bob:
+            bob.post("/login", {"user": "bob", "password": "secret"})
+            send(bob, to="alice@crepes.fr", subject="hi")
+        net.settle()
+        journey = net.journey(net["hamburger.edu"].custody[0].message_id)
+    assert [session.protocol for session in journey.sessions] == ["http", "smtp"]
+    told = [event.text for event in journey.events if event.session == journey.sessions[0].id]
+    assert "hamburger.edu has the form, keeps the letter and says 303: now it answers for it." in told
+    browser, queue, mailbox = journey.stays
+    assert (browser.host, browser.ended) == ("bob.hamburger.edu", "handed on")
+    assert browser.until_s > queue.since_s
+    assert (mailbox.host, mailbox.mailbox) == ("crepes.fr", "alice@crepes.fr")
