@@ -59,3 +59,14 @@ class TestLab:
         monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
         assert main(["lab"]) == 2
         assert capsys.readouterr().err == 'emaillab lab: JupyterLab is not installed: pip install "emaillab[lab]"\n'
+
+    def test_the_stored_pictures_of_the_course_are_trusted(
+        self, started: list[list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from nbformat import read
+        from nbformat.sign import NotebookNotary
+
+        monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path))
+        assert main(["lab", "--no-browser"]) == 0
+        first = read(lab.notebooks() / lab.FIRST, as_version=4)
+        assert NotebookNotary().check_signature(first)
