@@ -24,6 +24,7 @@ _IPV6 = re.compile(
 )
 # Eight groups, or fewer around one "::" that stands for the rest.   RFC 4291 §2.2
 _USUAL_IPV6 = re.compile("H(?::H){7}|(?:H(?::H)*+)?+::(?:H(?::H)*+)?+".replace("H", "[0-9A-Fa-f]{1,4}+"))
+_USUAL_NAME = re.compile(r"(?:[A-Za-z0-9-]++\.)++[A-Za-z][A-Za-z0-9-]*+")
 _NOT_IN_A_NAME = re.compile(r"[\s\[\]=/:,]")
 _TLS = re.compile(r"(?<![A-Za-z0-9])(?:TLS|SSL)[v_ ]?\d", re.IGNORECASE)
 _GREETINGS = ("helo", "ehlo", "lhlo")
@@ -67,7 +68,7 @@ def read_received(raw: bytes, start: int, end: int) -> Reading:
 
 # Stamp = From-domain By-domain Opt-info [CFWS] ";" FWS date-time      RFC 5321 §4.4
 # One match for what most servers write: each clause at most once, in the order of the grammar.
-# QUIRK: Exchange writes `with Microsoft SMTP Server`, `via` after `id`, and an address without brackets; qmail's own
+# QUIRK: Exchange writes `with Microsoft SMTP Server`, IIS `over TLS secured channel`, `via` after `id`, and an address without brackets; qmail's own
 # steps have neither `from` nor `by`.
 # No group can match in two ways (all repetitions are possessive), so that failing costs no more than succeeding.
 _WS = r"[ \t\r\n]"
@@ -92,7 +93,9 @@ _DATE = (
 )
 _REGULAR = re.compile(
     (
-        r"COMMENTSWS*+(?:fromWS++WORD" + _PEER + r"(COMMENTS)WS*+)?+(?:byWS++WORDCOMMENTS)?+"
+        r"COMMENTSWS*+(?:fromWS++WORD"
+        + _PEER
+        + r"(COMMENTS)WS*+)?+(?:byWS++WORD(?:WS++over TLS secured channel)?+COMMENTS)?+"
         r"(?:WS++viaWS++WORDCOMMENTS)?+(?:WS*+withWS++PHRASECOMMENTS(?:WS*+tlsWS++KEYLESSATOMCOMMENTS)?+)?+"
         r"(?:WS*+idWS++WORDCOMMENTS)?+(?:WS*+viaWS++PHRASECOMMENTS)?+"
         r"(?:WS*+forWS++(?:<([^<>\s]++)>|WORD)COMMENTS)?+WS*+;WS*+" + _DATE + r"COMMENTSWS*+"
@@ -106,6 +109,9 @@ _REGULAR = re.compile(
     .replace("WS", _WS),
     re.ASCII,
 )
+_SECONDS = {f"{n:02}": n for n in range(60)}
+_MINUTES = {text: 60 * n for text, n in _SECONDS.items()}
+_HOURS = {text: 3600 * n for text, n in _SECONDS.items()}
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -129,7 +135,7 @@ def read_regular(raw: bytes, start: int, end: int) -> Reading | None:
     if more and _tells_more_of_the_peer(more):
         return None
     try:
-        time = _midnight(day, zone) + timedelta(0, int(hour) * 3600 + int(minute) * 60 + int(second))
+        time = _midnight(day, zone) + timedelta(0, _HOURS[hour] + _MINUTES[minute] + _SECONDS[second])
     except (ValueError, OverflowError):  # a day that no month has, the year 0
         return None
     if ipv6 and (ip := find_ip(ipv6)) is None:
@@ -238,7 +244,7 @@ def find_ip(word: str) -> str | None:
     >>> find_ip("[IPv6:2001:db8::1]"), find_ip("192.0.2.1:25"), find_ip("15.1.225.420")
     ('2001:db8::1', '192.0.2.1', None)
     """
-    if len(word) > 64:
+    if len(word) > 64 or (word[-1:].isalpha() and ":" not in word):
         return None
     if found := _IPV4.fullmatch(word):
         return found[2] if all(int(octet) < 256 for octet in found[2].split(".")) else None
@@ -297,6 +303,8 @@ def _read_comment(comment: str) -> Peer:
 
 def _host_name(word: str) -> str | None:
     """Read a name from DNS, such as `mx.example.org.` or `IDENT:root@mx.example.org`; None for any other word."""
+    if len(word) < _LONGEST_HOST and _USUAL_NAME.fullmatch(word):
+        return word
     host = word.rpartition("@")[2].removesuffix(".")
     if host == "localhost":
         return host

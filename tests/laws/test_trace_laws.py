@@ -70,7 +70,7 @@ REGULAR = [
     "|(port=5 helo=[1.2.3.4] ident=x) |(helo=x) |(IDENT:u@b.org [192.0.2.1] (may be forged)) |([IPv6:::1]) |(1.2.3.4.5) "
     "|(fe80::1:2:3:4:5:6:7:8) |(b.org 1::2:3:4:5:6:7) |(b.org 1.2.3.4) |(from u@h) |() |(192.0.2.1helo=x) |(HELO unknown)"
     "|(using TLSv1.3 (256/256 bits)) |(HELO b.org) |(192.0.2.7) |(2001:db8::7) |(12:34:56) |(1.2.3) |(b.org [::1]) |(x y) |(localhost [::1]) ",
-    "by b.org |by 2002:a05::1 (Postfix) |by for ||(qmail 1 invoked by uid 2)|by b.org(x)",
+    "by b.org |by 2002:a05::1 (Postfix) |by for ||(qmail 1 invoked by uid 2)|by b.org(x)|by b over TLS secured channel ",
     "|via TCP |via HTTP |via ID ",
     "|with ESMTPS |with local |with HTTP (x) |with esmtps (TLS1.3) tls X (Exim) |with Microsoft SMTP Server |with a\r\n b\t c |with a (x) b ",
     "|id 15.1.225.42 |id from |id <a@b> |id 15.1.225.42 via Frontend\r\n Transport |via id x ",

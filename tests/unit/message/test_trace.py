@@ -334,6 +334,7 @@ def test_the_quick_way_takes_the_common_dialects() -> None:
         "amazon SES",
         "exchange",
         "exchange frontend",
+        "IIS relay",
         "exchange mapi, version that looks like an address",
         "exim",
         "exim with a client that has no name",
