@@ -68,8 +68,8 @@ def read_received(raw: bytes, start: int, end: int) -> Reading:
 
 # Stamp = From-domain By-domain Opt-info [CFWS] ";" FWS date-time      RFC 5321 §4.4
 # One match for what most servers write: each clause at most once, in the order of the grammar.
-# QUIRK: Exchange writes `with Microsoft SMTP Server`, IIS `over TLS secured channel`, `via` after `id`, and an address without brackets; qmail's own
-# steps have neither `from` nor `by`.
+# QUIRK: Exchange writes `with Microsoft SMTP Server`, `via` after `id`, and an address without brackets; IIS writes
+# `over TLS secured channel`; qmail's own steps have neither `from` nor `by`.
 # No group can match in two ways (all repetitions are possessive), so that failing costs no more than succeeding.
 _WS = r"[ \t\r\n]"
 _COMMENTS = r"(?:[ \t\r\n]*+\((?:[^()\\]++|\([^()\\]*+\))*+\))*+"

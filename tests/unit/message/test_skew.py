@@ -45,6 +45,12 @@ def test_one_known_clock_fixes_all_that_it_can_be_compared_with() -> None:
     assert found[0].high_s is None
 
 
+def test_known_delays_sharpen_the_bounds() -> None:
+    found = infer_offsets(path([0, 62, 4, 10]), true_delays=[None, 5, None], anchors={"h0": 0})
+    assert [clock.high_s for clock in found] == [0, 62, -1, 5], "to h2 it took 5 s at least"
+    assert [clock.low_s for clock in found] == [0, None, None, None]
+
+
 def test_causality_bounds_the_clocks_between_two_known_ones() -> None:
     found = infer_offsets(path([0, 62, 4, 10]), anchors={"h0": 0, "h3": 0})
     assert [(clock.low_s, clock.high_s) for clock in found] == [(0, 0), (52, 62), (-6, 4), (0, 0)]
