@@ -28,9 +28,10 @@ stamped total 5 s: the delays add up to it whatever the clocks between first and
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Literal
 
 from .trace import Hop, Trace, shown, trace
@@ -146,11 +147,14 @@ def infer_offsets(
     seen = [place for place, hop in enumerate(path) if hop.time is not None]
     groups = _groups(path, seen, delays)
     offsets = {place: offset for group in groups for place, offset in _determine(path, group, known).items()}
-    bounds = {place: _bounds(path, place, seen, delays, offsets) for place in seen}
-    clocks = []
-    for place, hop in enumerate(path):
-        group = next((group for group in groups if place in group), {})
-        clocks.append(_clock(place, hop, group, offsets.get(place), *bounds.get(place, (None, None))))
+    least_s = list(accumulate(delay or 0.0 for delay in delays))  # at least so much true time since the first hop
+    anchored = sorted(offsets)
+    bounds = {place: _bounds(path, place, least_s, offsets, anchored) for place in seen}
+    group_of = {place: group for group in groups for place in group}
+    clocks = [
+        _clock(place, hop, group_of.get(place, {}), offsets.get(place), *bounds.get(place, (None, None)))
+        for place, hop in enumerate(path)
+    ]
     steps = tuple(_step(path, a, b, delays, bounds) for a, b in pairwise(seen))
     return Offsets(path, tuple(clocks), steps)
 
@@ -208,26 +212,26 @@ def _determine(path: Trace, group: dict[int, float], known: dict[int, float]) ->
     anchors = [place for place in group if place in known]
     found = {}
     for place, relative in group.items() if anchors else ():
-        nearest = min(anchors, key=lambda anchor: abs(anchor - place))
+        between = bisect(anchors, place)
+        nearest = min(anchors[max(between - 1, 0) : between + 1], key=lambda anchor: abs(anchor - place))
         found[place] = known[nearest] + relative - group[nearest]
     return found
 
 
 def _bounds(
-    path: Trace, place: int, seen: list[int], delays: list[float | None], offsets: dict[int, float]
+    path: Trace, place: int, least_s: list[float], offsets: dict[int, float], anchored: list[int]
 ) -> tuple[float | None, float | None]:
     """Bound an offset: the letter cannot have come here before it left an earlier hop, nor left after it arrived."""
     if place in offsets:
         return offsets[place], offsets[place]
     low = high = None
-    earlier = max((a for a in offsets if a < place), default=None)
-    later = min((b for b in offsets if b > place), default=None)
-    if earlier is not None:
-        least_s = sum(delay or 0.0 for delay in delays[earlier + 1 : place + 1])
-        high = offsets[earlier] + _stamped(path, earlier, place) - least_s
-    if later is not None:
-        least_s = sum(delay or 0.0 for delay in delays[place + 1 : later + 1])
-        low = offsets[later] - _stamped(path, place, later) + least_s
+    between = bisect(anchored, place)
+    if between > 0:
+        earlier = anchored[between - 1]
+        high = offsets[earlier] + _stamped(path, earlier, place) - (least_s[place] - least_s[earlier])
+    if between < len(anchored):
+        later = anchored[between]
+        low = offsets[later] - _stamped(path, place, later) + (least_s[later] - least_s[place])
     return low, high
 
 
