@@ -98,6 +98,8 @@ class MailHost:
         tls: makes the server's end of TLS. plain_login: whether passwords may come in the clear from anywhere;
             from the machine itself they may, unless `require_tls`. log: whether to keep a Custody note of every letter.
         aliases: local part → the address, or addresses, that get its mail instead; see `add_alias`.
+        without: SMTP extensions that it leaves out, of SmtpServer.OPTIONAL, such as "8BITMIME".
+        converts: whether it re-encodes 8-bit letters for a server without 8BITMIME, instead of returning them.
         max_hops: how many Received fields a letter may have when it comes, before it is taken to be in a loop.
     """
 
@@ -124,6 +126,8 @@ class MailHost:
         log: bool = True,
         aliases: Mapping[str, str | Iterable[str]] | None = None,
         max_hops: int = MAX_HOPS,
+        without: Iterable[str] = (),
+        converts: bool = False,
     ) -> None:
         self.end = End(name, ip)
         self.clock, self.clock_offset_s, self.handling_s = clock, clock_offset_s, handling_s
@@ -138,6 +142,10 @@ class MailHost:
         self.custody: list[Custody] = []
         self.max_size, self.max_hops = self.policy.max_size, max_hops
         self._rng = rng or random.Random()
+        self.converts, self._without = converts, frozenset(map(str.upper, without))
+        if unknown := self._without - SmtpServer.OPTIONAL:
+            optional = ", ".join(sorted(SmtpServer.OPTIONAL))
+            raise ValueError(f"a server here can be without {optional}, not without {', '.join(sorted(unknown))}")
         self._secret = rng.randbytes(32) if rng else secrets.token_bytes(32)  # without a seed there may be real users
         self._resolver, self._tls = resolver or Resolver(), tls
         self._reverse = reverse
@@ -259,6 +267,7 @@ class MailHost:
             require_tls=self._require_tls,
             submission=service in ("submission", "smtps"),
             http=service in ("http", "https"),
+            without=self._without,
             tokens=self.token,
         )
         connection.encrypted = partial(setattr, session, "tls")
@@ -336,6 +345,7 @@ class MailHost:
                     partial(self.targets, domain),
                     partial(dial, cause=cause),
                     self.name,
+                    converts=self.converts,
                 )
                 self._settle(part, attempt)
             self.store.commit()

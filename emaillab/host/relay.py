@@ -105,10 +105,13 @@ def hand_on(
     find: Callable[[], list[str]],
     dial: Callable[[str], Stream],
     name: str,
+    *,
+    converts: bool = False,
 ) -> Attempt:
     """Try the hosts that `find` names in order until one answers, and give it the letter.
 
-    Args: dial: opens a connection to a host; name: ours, for EHLO.
+    Args: dial: opens a connection to a host; name: ours, for EHLO; converts: whether 8-bit content is re-encoded for
+        a host without 8BITMIME (RFC 6152 §3 allows it, and allows to return the letter).
     Returns: a reply for each recipient; a host that cannot be reached is a temporary failure.
     Source: RFC 5321 §5.1.
     """
@@ -120,7 +123,7 @@ def hand_on(
         return Attempt("", dict.fromkeys(paths, refusal.reply))
     for exchange in exchanges:
         try:
-            result = _give(SmtpClient(dial(exchange)), letter.reverse_path, paths, content, name)
+            result = _give(SmtpClient(dial(exchange)), letter.reverse_path, paths, content, name, converts)
             return Attempt(exchange, {path: result.reply_for(path) for path in paths})
         except (OSError, ProtocolError) as error:
             reply = Reply(451, "4.4.1", f"{exchange}: {error}")
@@ -128,7 +131,9 @@ def hand_on(
     return attempt
 
 
-def _give(client: SmtpClient, reverse_path: str, paths: list[str], content: bytes, name: str) -> SendResult:
+def _give(
+    client: SmtpClient, reverse_path: str, paths: list[str], content: bytes, name: str, converts: bool
+) -> SendResult:
     """Hold one SMTP session."""
     with client:
         if not client.greeting.ok:
@@ -136,4 +141,16 @@ def _give(client: SmtpClient, reverse_path: str, paths: list[str], content: byte
         hello = client.ehlo(name)
         if not hello.ok:
             return SendResult(False, {}, hello)
+        if converts and not content.isascii() and "8BITMIME" not in client.extensions:
+            content = _in_seven_bits(content)
         return client.send(reverse_path, paths, content)
+
+
+def _in_seven_bits(content: bytes) -> bytes:
+    """Re-encode a letter; one that cannot be stays as it is, and the client then says so."""
+    from emaillab.message.sevenbit import NotConvertible, in_seven_bits
+
+    try:
+        return in_seven_bits(content)
+    except NotConvertible:
+        return content

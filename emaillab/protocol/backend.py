@@ -32,6 +32,7 @@ class Session:
     loopback: bool = True  # plain-text log-in is tolerated, as Dovecot does
     require_tls: bool = False  # … unless the operator forbids it
     submission: bool = False  # port 587/465 rules: AUTH first (RFC 6409)
+    without: frozenset[str] = frozenset()  # extensions that this server leaves out, such as "8BITMIME"
     http: bool = False  # a browser's connection
     helo: str = ""
     esmtp: bool = False

@@ -86,6 +86,9 @@ class SmtpServer(Machine):
     MAX_RECIPIENTS = 1000  # at least 100, RFC 5321 §4.5.3.1.8
     MAX_BAD_COMMANDS = 20
 
+    OPTIONAL = frozenset(["PIPELINING", "SIZE", "8BITMIME"])
+    """Extensions that a session may be told to leave out, so that it is a server of an older kind."""
+
     ABSENT = frozenset(["EXPN", "SEND", "SOML", "SAML", "TURN", "ETRN", "BDAT", "BURL"])
     """Verbs that SMTP has, but not this server: 502, not 500."""
 
@@ -128,6 +131,8 @@ class SmtpServer(Machine):
             words.append("STARTTLS")
         if self.session.may_log_in:
             words.append("AUTH " + " ".join(sasl.MECHANISMS))
+        if self.session.without:
+            return [word for word in words if word.split()[0] not in self.session.without]
         return words
 
     @verb("STARTTLS", rfc="3207 §4")
@@ -280,6 +285,9 @@ class SmtpServer(Machine):
 
     def _note(self, parameters: dict[str, str], envelope: Envelope) -> None:
         """Write MAIL's parameters on the envelope."""
+        for extension, parameter in (("SIZE", "SIZE"), ("8BITMIME", "BODY")):
+            if extension in self.session.without and parameter in parameters:
+                raise Refusal(_unknown_parameter({parameter: parameters[parameter]}))
         size, body = parameters.pop("SIZE", None), parameters.pop("BODY", None)
         if self.session.may_log_in:
             parameters.pop("AUTH", None)  # SIMPLIFIED: who submitted the letter elsewhere is of no use here

@@ -149,3 +149,14 @@ def test_each_unit_belongs_to_one_phase(host: FakeHost) -> None:
         ("QUIT", "closure"),
     ]
     assert steps[-1].after == CLOSED
+
+
+def test_a_server_of_an_older_kind_neither_announces_nor_takes_what_it_is_without(host: FakeHost) -> None:
+    server = session_with(host, without=frozenset(["8BITMIME", "SIZE"]))
+    greeting = server.receive(b"EHLO a\r\n")
+    assert b"PIPELINING" in greeting
+    assert b"8BITMIME" not in greeting
+    assert b"SIZE" not in greeting
+    assert server.receive(b"MAIL FROM:<> BODY=8BITMIME\r\n") == b"555 5.5.4 parameter BODY is not known\r\n"
+    assert server.receive(b"MAIL FROM:<> SIZE=1\r\n") == b"555 5.5.4 parameter SIZE is not known\r\n"
+    assert server.receive(b"MAIL FROM:<>\r\n").startswith(b"250")
