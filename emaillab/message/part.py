@@ -36,6 +36,18 @@ _DISPOSITION = re.compile(rb"\n(?i:content-disposition)[ \t]*:")
 _FIRST_DISPOSITION = re.compile(rb"(?i:content-disposition)[ \t]*:")
 
 
+class _Readings:
+    """What has been read of one part, since it was asked for."""
+
+    __slots__ = ("content", "disposition", "header", "number")
+
+    def __init__(self) -> None:
+        self.header: Header | None = None
+        self.content: Parameters | None = None
+        self.disposition: Parameters | None = None
+        self.number: str | None = None
+
+
 class Part:
     """One part of a message, the message itself included: a view onto its octets, read only.
 
@@ -59,10 +71,7 @@ class Part:
         "_type",
         "_encoding",
         "_found",
-        "_header",
-        "_content",
-        "_placing",
-        "_number",
+        "_readings",
     )
 
     raw: bytes
@@ -84,10 +93,7 @@ class Part:
         self._type: str | None = None
         self._encoding: str | None = None
         self._found: list[Defect] | None = None
-        self._header: Header | None = None
-        self._content: Parameters | None = None
-        self._placing: Parameters | None = None
-        self._number: str | None = None
+        self._readings: _Readings | None = None
 
     # --- where it is ---
 
@@ -135,26 +141,34 @@ class Part:
 
         Source: RFC 9051 §6.4.5.1.
         """
-        if self._number is None:
-            self._number = sections.number(self)
-        return self._number
+        read = self._read()
+        if read.number is None:
+            read.number = sections.number(self)
+        return read.number
 
     @property
     def header(self) -> Header:
         """Give the header's fields."""
-        if self._header is None:
-            self._header = Header(self.raw, self.header_span)
-        return self._header
+        read = self._read()
+        if read.header is None:
+            read.header = Header(self.raw, self.header_span)
+        return read.header
+
+    def _read(self) -> _Readings:
+        if self._readings is None:
+            self._readings = _Readings()
+        return self._readings
 
     # --- what it is ---
 
     @property
     def content(self) -> Parameters:
         """Give the Content-Type as it was written, with its parameters and what was wrong with them."""
-        if self._content is None:
+        read = self._read()
+        if read.content is None:
             absent = self._type_at < 0
-            self._content = Parameters("", {}, ()) if absent else parse_parameters(*self._value(self._type_at))
-        return self._content
+            read.content = Parameters("", {}, ()) if absent else parse_parameters(*self._value(self._type_at))
+        return read.content
 
     @property
     def declared_type(self) -> str:
@@ -225,11 +239,12 @@ class Part:
         return decode_words(name.encode()) if name and "=?" in name else name or None
 
     def _disposition(self) -> Parameters:
-        if self._placing is None:
+        read = self._read()
+        if read.disposition is None:
             start, end = self.header_span
             found = _FIRST_DISPOSITION.match(self.raw, start, end) or _DISPOSITION.search(self.raw, start, end)
-            self._placing = parse_parameters(*self._value(found.end())) if found else Parameters("", {}, ())
-        return self._placing
+            read.disposition = parse_parameters(*self._value(found.end())) if found else Parameters("", {}, ())
+        return read.disposition
 
     # --- what it holds ---
 

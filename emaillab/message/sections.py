@@ -26,13 +26,12 @@ _SPEC = re.compile(
 
 def number(part: Part) -> str:
     """Tell a part's section number; see `Part.number`."""
-    lineage = [part]  # inwards from the message, or from the first part whose number is known
-    while lineage[-1].parent is not None and lineage[-1]._number is None:
-        lineage.append(lineage[-1].parent)
+    lineage = [part]  # outwards, to the message or to the first part whose number is known
+    while (outer := lineage[-1].parent) is not None and outer._read().number is None:
+        lineage.append(outer)
     for each in reversed(lineage):
-        if each._number is None:
-            each._number = _number_in_parent(each)
-    return part._number or ""
+        each._read().number = _number_in_parent(each)
+    return part._read().number or ""
 
 
 def _number_in_parent(part: Part) -> str:

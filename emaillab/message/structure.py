@@ -45,6 +45,15 @@ _BLANK, _DASHES, _TYPE, _ENCODING = 1, 2, 3, 4
 _LINES = rb"(?:(\n|\r\n)|(--)|((?i:content-type)[ \t]*:)|((?i:content-transfer-encoding)[ \t]*:))"
 _LANDMARK = re.compile(rb"\n(?=[\n\r\-Cc])" + _LINES)
 _FIRST_LANDMARK = re.compile(_LINES)
+# Common types and encodings, so that each is spelled out once.
+_COMMON = {
+    word.encode("ascii"): word
+    for word in (
+        *("text/plain", "text/html", "multipart/mixed", "multipart/alternative", "message/rfc822"),
+        *sorted(KNOWN_ENCODINGS),
+    )
+}
+_NEAR = 512  # octets in which most short parts end
 _CR = 0x0D
 _MOST_NOTES = 100
 
@@ -86,17 +95,20 @@ class Builder:
         root = Part(raw, None, 1, 0, "text/plain")
         at = self.begin(root, mbox=True)
         while lines:
-            # A single octet is found ten times as fast as three, and base64 has no dash: leap over it.
-            dash = raw.find(b"-", at)
-            line_start = raw.find(b"\n--", max(dash - 1, 0)) + 1 if dash >= 0 else 0
+            line_start = raw.find(b"\n--", at - 1, at + _NEAR) + 1
             if not line_start:
-                break
+                # A single octet is found ten times as fast as three, and base64 has no dash: leap over it.
+                dash = raw.find(b"-", at)
+                line_start = raw.find(b"\n--", dash - 1) + 1 if dash >= 0 else 0
+                if not line_start:
+                    break
             line_end = raw.find(b"\n", line_start)
             if line_end < 0:
                 line_end = len(raw)
             text = raw[line_start:line_end].removesuffix(b"\r").rstrip(b" \t")
-            if text in lines:
-                at = self.meet_delimiter(*lines[text], line_start, min(line_end + 1, len(raw)))
+            met = lines.get(text)
+            if met is not None:
+                at = self.meet_delimiter(met[0], met[1], line_start, min(line_end + 1, len(raw)))
             else:
                 self.note_look_alike(text, line_start)
                 at = line_end
@@ -147,7 +159,13 @@ class Builder:
         while True:
             self.parts += 1
             self.open.append(part)
-            boundary = self.read_header(part, mbox)
+            start = part._start
+            header = _ORDINARY_HEADER.match(self.raw, start) if start >= self.barren_until else None
+            boundary = None
+            if header:
+                boundary = self.read_header(part, header)
+            else:
+                self.read_odd_header(part, mbox)
             kind = part._type or part.declared_type
             if kind[0] != "m" or not self.holds_message(part, kind, boundary):
                 return part._body_start
@@ -155,24 +173,16 @@ class Builder:
             part.children = (child,)
             part, mbox = child, True
 
-    def read_header(self, part: Part, mbox: bool) -> bytes | None:
-        """Find where the part's body starts, and the fields that say what it is.
-
-        Returns: the boundary, where it could be seen at once.
-        """
-        start = part._start
-        header = _ORDINARY_HEADER.match(self.raw, start) if start >= self.barren_until else None
-        if header is None:
-            self.read_odd_header(part, mbox)
-            return None
+    def read_header(self, part: Part, header: re.Match[bytes]) -> bytes | None:
+        """Take from an ordinary header what says what the part is. Returns: the boundary, where it is seen at once."""
         part._body_start = header.end()
         kind, quoted, bare, encoding = header.groups()
         if kind is not None:
             part._type_at = header.start(1)
-            part._type = kind.decode("ascii").lower()
+            part._type = _COMMON.get(kind) or kind.decode("ascii").lower()
         if encoding is not None:
             part._encoding_at = header.start(4)
-            part._encoding = encoding.decode("ascii").lower()
+            part._encoding = _COMMON.get(encoding) or encoding.decode("ascii").lower()
         return quoted or bare
 
     def read_odd_header(self, part: Part, mbox: bool) -> None:
