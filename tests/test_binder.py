@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-EXTRAS_IN_BINDER = ("tls", "web", "lab")
+EXTRAS_IN_BINDER = ("tls", "trust", "web", "lab")
 
 
 def run(command: list[str], cwd: Path, **environment: str) -> str:
