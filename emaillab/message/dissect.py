@@ -54,7 +54,9 @@ def dissect(source: Source, *, max_depth: int = MAX_DEPTH, max_parts: int = MAX_
     """Take a message apart without losing or changing an octet; no message makes it fail.
 
     Arguments: `max_depth` levels and `max_parts` parts are taken apart; what lies beyond is kept as it is, with
-    a defect.
+    a defect. An embedded message is the one child of its message/rfc822 part, unless it is encoded: its octets are
+    then not those of `source`, and the part stays a leaf (RFC 2045 §6.4 forbids that, RFC 6532 §3.5 allows it for
+    message/global).
 
     Returns: the message as a tree of parts.
     Raises: OSError when a file cannot be read, TypeError or ValueError when `source` is none of the above.

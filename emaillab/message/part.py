@@ -51,7 +51,9 @@ class _Readings:
 class Part:
     """One part of a message, the message itself included: a view onto its octets, read only.
 
-    Nothing is decoded, and no field read, before it is asked for.
+    Nothing is decoded, and no field read, before it is asked for. A message/rfc822 or message/global part has exactly
+    one child, the embedded message; the exception is one whose transfer encoding is base64, quoted-printable or
+    unknown, or that lies beyond a limit of depth or number: it stays a leaf, and `dissect(part.decoded)` opens it.
     """
 
     __slots__ = (
