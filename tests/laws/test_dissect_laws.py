@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import email.policy
+import itertools
 import json
 import random
 from email.message import Message
@@ -26,6 +27,7 @@ from emaillab.message.encodings import (
 from emaillab.message.fields import parse_header, parse_message_ids
 from emaillab.message.filenames import safe_name
 from emaillab.message.parameters import encode_parameter, parse_parameters
+from emaillab.message.pieces import pieces
 from emaillab.message.sizes import b64_size
 from emaillab.message.words import decode_words, encode_words
 
@@ -132,6 +134,22 @@ def test_every_octet_is_explained_where_its_tile_says(raw: bytes, data: st.DataO
         assert told.span[0] <= offset < told.span[1]
         assert (told.octet, root.part(told.part) is not None) == (raw[offset], True)
         assert told.element and told.rfc and "\n" not in str(told)
+
+
+@settings(max_examples=100, deadline=None)
+@given(anything)
+def test_pieces_hold_every_octet_part_and_defect_once(raw: bytes) -> None:
+    root = dissect(raw)
+    found = pieces(root)
+    assert b"".join(raw[slice(*piece.span)] for piece in found) == raw
+    assert {id(piece.part) for piece in found} == {id(part) for part in root.walk()}
+    for part in root.walk():
+        own = [piece for piece in found if piece.part is part]
+        assert sorted((d.at, d.kind) for piece in own for d in piece.defects) == sorted(
+            (d.at, d.kind) for d in part.defects
+        )
+        for before, after in itertools.pairwise(own):
+            assert all(defect.at < after.span[0] for defect in before.defects)
 
 
 def letter(draw_random: random.Random, depth: int = 0) -> Message:
