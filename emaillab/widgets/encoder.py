@@ -3,12 +3,12 @@
 >>> bench = EncodingBench("信!")
 >>> print(bench.table())
 信! in 5 encodings
-charset  encoding          octets  factor  over 127  arrives         on the wire
-utf-8    7bit                   4    1.00        75  no: not legal   e?!
-utf-8    quoted-printable      10    2.50         0  yes             =E4=BF=A1!
-utf-8    base64                10    2.50         0  yes             5L+hIQ==⏎
-utf-8    8bit                   4    1.00        75  yes             E4 BF A1 21
-utf-8    binary                 4    1.00        75  yes             E4 BF A1 21
+charset  encoding          octets  factor  over 127 (%)  arrives        on the wire
+utf-8    7bit                   4    1.00             0  no: not legal  d?!!
+utf-8    quoted-printable      10    2.50             0  yes            =E4=BF=A1!
+utf-8    base64                10    2.50             0  yes            5L+hIQ==⏎
+utf-8    8bit                   4    1.00            75  yes            E4 BF A1 21
+utf-8    binary                 4    1.00            75  yes            E4 BF A1 21
 >>> print(bench.fields())
 Subject: =?utf-8?B?5L+hIQ==?=
 MIME-Version: 1.0
