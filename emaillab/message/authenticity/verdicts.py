@@ -28,7 +28,7 @@ Lookup = Callable[[str, str], Sequence[str | bytes]]
 Raises: LookupError when there is no such name (NXDOMAIN); TimeoutError when nobody answers (SERVFAIL).
 """
 
-_LABEL = re.compile(r"[^.\x00-\x20\x7f]{1,63}")
+_LABEL = re.compile(r"[^.\x00-\x1f\x7f]{1,63}")
 
 
 class TrustMissing(ImportError):
