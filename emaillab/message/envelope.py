@@ -11,12 +11,13 @@ Envelope(reverse_path='alice@crepes.fr', forward_paths=['bob@hamburger.edu', 'ev
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from email.headerregistry import AddressHeader
 from email.message import Message
 from typing import Any, NamedTuple
 
 from .addresses import Address, parse_addresses
-from .writer import ascii_domain, wire_address
+from .writer import ascii_domain, resent_block, wire_address
 
 
 class Envelope(NamedTuple):
@@ -34,13 +35,18 @@ class Envelope(NamedTuple):
 def envelope(message: Message[Any, Any]) -> Envelope:
     """Draw up the envelope of a letter: from Sender or From, to everyone in To, Cc and Bcc, each once.
 
+    A letter that is sent again goes by its newest Resent block, and by that alone.
+
     Raises: ValueError when the letter names no writer, or an address that would break an SMTP command line.
-    Source: RFC 5321 appendix B.
+    Source: RFC 5321 appendix B; RFC 5322 §3.6.6.
     """
-    writers = _paths(message, "Sender") or _paths(message, "From")
+    block = resent_block(message)
+    again = any(name.lower() in ("resent-from", "resent-sender") for name, _ in block)
+    fields, prefix = (block, "Resent-") if again else (list(message.raw_items()), "")
+    writers = _paths(fields, f"{prefix}Sender") or _paths(fields, f"{prefix}From")
     if not writers:
-        raise ValueError("the letter has no address in From: there is no reverse-path for its envelope")
-    paths = [path for name in ("To", "Cc", "Bcc") for path in _paths(message, name)]
+        raise ValueError(f"the letter has no address in {prefix}From: there is no reverse-path for its envelope")
+    paths = [path for name in ("To", "Cc", "Bcc") for path in _paths(fields, prefix + name)]
     once: dict[str, str] = {}
     for path in (writers[0], *paths):
         if not path.isprintable():
@@ -50,9 +56,9 @@ def envelope(message: Message[Any, Any]) -> Envelope:
     return Envelope(writers[0], list(once.values()))
 
 
-def _paths(message: Message[Any, Any], name: str) -> list[str]:
+def _paths(fields: Iterable[tuple[str, Any]], name: str) -> list[str]:
     paths = []
-    for field, value in message.raw_items():
+    for field, value in fields:
         if field.lower() != name.lower():
             continue
         if isinstance(value, AddressHeader):

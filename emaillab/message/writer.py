@@ -22,11 +22,12 @@ from email.generator import BytesGenerator
 from email.headerregistry import Address, AddressHeader, BaseHeader, Group, ParameterizedMIMEHeader
 from email.message import EmailMessage, Message
 from email.parser import BytesParser
-from email.policy import EmailPolicy
+from email.policy import EmailPolicy, Policy
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 from .charsets import decode_raw
+from .fields import parse_header
 from .parameters import encode_parameter
 from .words import LINE_LIMIT, encode_words, word_lengths
 
@@ -235,7 +236,7 @@ class Enclosure(EmailMessage):
         Source: RFC 2046 §5.2.1; RFC 6532 §3.7 for UTF-8 header fields.
         """
         part = cls(policy=WIRE)
-        part.octets = _LINE_END.sub(b"\r\n", octets)
+        part.octets = canonical(octets)
         header = part.octets.partition(b"\r\n\r\n")[0]
         part["Content-Type"] = "message/rfc822" if header.isascii() else "message/global"
         part["Content-Disposition"] = "attachment"
@@ -243,6 +244,64 @@ class Enclosure(EmailMessage):
             part["Content-Transfer-Encoding"] = encoding
         part.set_payload([parsed(part.octets)])
         return part
+
+
+_STAYS_BEHIND = ("bcc", "resent-bcc", "return-path")
+
+
+class Resent(EmailMessage):
+    """A letter that is sent again: a block of Resent fields, and the octets of the letter that it stands before."""
+
+    octets: bytes
+
+    @classmethod
+    def of(cls, block: EmailMessage, octets: bytes) -> Resent:
+        """Set a block before a letter, its line ends made CRLF; what was for others' eyes only is left out."""
+        raw = canonical(octets)
+        header = parse_header(raw)
+        kept, at = [], header.span[0]
+        for field in header:
+            if field.name.lower() in _STAYS_BEHIND:
+                kept.append(raw[at : field.span[0]])
+                at = field.span[1]
+        if not header and not raw.startswith(b"\r\n", at):
+            kept.append(b"\r\n")  # a body without a header must not become one
+        letter = cls(policy=WIRE)
+        letter.octets = b"".join(kept) + raw[at:]
+        below = parsed(letter.octets)
+        for name, value in (*block.raw_items(), *below.raw_items()):
+            letter.set_raw(name, value)
+        letter.set_payload(below.get_payload())
+        return letter
+
+    def written(self, *, keep_bcc: bool = False) -> bytes:
+        """Write the newest block and, octet for octet, the letter."""
+        block = [(name, value) for name, value in resent_block(self) if keep_bcc or name.lower() != "resent-bcc"]
+        return b"".join(field_octets(name, value) for name, value in block) + self.octets
+
+    def as_bytes(self, unixfrom: bool = False, policy: Policy[Any] | None = None) -> bytes:
+        """Write the letter as it travels."""
+        return self.written()
+
+
+def resent_block(message: Message[Any, Any]) -> list[tuple[str, Any]]:
+    """Give the newest block of Resent fields: the topmost, up to another field or one that stands in it already.
+
+    Source: RFC 5322 §3.6.6.
+    """
+    block: dict[str, tuple[str, Any]] = {}
+    for name, value in message.raw_items():
+        key = name.lower()
+        if key.startswith("resent-") and key not in block:
+            block[key] = (name, value)
+        elif block:
+            break
+    return list(block.values())
+
+
+def canonical(octets: bytes) -> bytes:
+    """Make every line end CRLF, and change nothing else. Source: RFC 2045 §4, RFC 5321 §2.3.8."""
+    return _LINE_END.sub(b"\r\n", octets)
 
 
 def needed_encoding(octets: bytes) -> str | None:
@@ -287,6 +346,8 @@ def to_bytes(message: Message[Any, Any], *, keep_bcc: bool = False) -> bytes:
 
     Arguments: `keep_bcc` is for the writer's own copy (RFC 5322 §3.6.3).
     """
+    if isinstance(message, Resent):
+        return message.written(keep_bcc=keep_bcc)
     letter = copy.copy(message)
     if not keep_bcc:
         del letter["Bcc"], letter["Resent-Bcc"]
