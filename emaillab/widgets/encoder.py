@@ -49,7 +49,7 @@ class EncodingBench:
         octets = _canonical(text)
         ways = carriages(octets, charsets).ways
         lacking = [name for name in charsets if name not in {way.charset for way in ways}]
-        whole = len(octets.encode("utf-8", "replace"))
+        whole = len(octets.encode())
         rows = tuple(_row(way, octets, whole) for way in ways)
         columns = (
             Column("charset"),
@@ -69,12 +69,14 @@ class EncodingBench:
         A charset that lacks a character gives way to utf-8.
         """
         text, charset = self.text if text is None else text, charset or self.charsets[0]
-        line, octets = " ".join(text.split()), _canonical(text)
+        octets = _canonical(text)
+        line = " ".join(octets.split())
         try:
             octets.encode(charset)
         except UnicodeEncodeError:
             charset = "utf-8"
-        words = [line.encode()] if line.isascii() else encode_words(line, used=len("Subject: "), charset=charset)
+        plainly = line.isascii() and "=?" not in line
+        words = [line.encode()] if plainly else encode_words(line, used=len("Subject: "), charset=charset)
         subject = b"\n ".join(words).decode("ascii")
         name, body = "us-ascii" if octets.isascii() else charset, octets.encode(charset)
         return (
@@ -149,8 +151,8 @@ class EncodingBench:
 
 
 def _canonical(text: str) -> str:
-    """Return text with the line ends of mail."""
-    return "\r\n".join(text.splitlines())
+    """Return text with the line ends of mail, and without halves of characters, which nothing can write."""
+    return "\r\n".join(text.encode("utf-8", "replace").decode().splitlines())
 
 
 def _row(way: Carriage, text: str, whole: int) -> tuple[str | int | float, ...]:
