@@ -30,7 +30,7 @@ _SEMICOLON = re.compile(rb'[^;"]*+(?:"(?:[^"\\]|\\.)*+"?[^;"]*+)*+', re.DOTALL)
 # methodspec := [CFWS] method [CFWS] "=" [CFWS] result;  method := Keyword ["/" version]
 _METHOD = re.compile(rb"\s*+([A-Za-z0-9_-]++)\s*+(?:/\s*+(\d++))?\s*+=\s*+([A-Za-z0-9_-]++)")
 # propspec := ptype [CFWS] "." [CFWS] property [CFWS] "=" pvalue;  reasonspec := "reason" [CFWS] "=" [CFWS] value
-_PROPERTY = re.compile(rb'\s*+([A-Za-z0-9_.-]++)\s*+=\s*+("(?:[^"\\]|\\.)*+"?|[^\s;"]++)', re.DOTALL)
+_PROPERTY = re.compile(rb'(?<![A-Za-z0-9_.-])([A-Za-z0-9_.-]++)\s*+=\s*+("(?:[^"\\]|\\.)*+"?|[^\s;"]++)', re.DOTALL)
 _AUTHSERV_ID = re.compile(rb'\s*+("(?:[^"\\]|\\.)*+"?|[^\s;"=]++)(?:\s++(\d++))?\s*+', re.DOTALL)
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`{|}~/@-]+")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")

@@ -103,3 +103,10 @@ def test_only_what_claims_to_be_ours_is_taken_away() -> None:
     assert kept == b"\r\n".join([*lines[1:3], lines[6], *lines[8:]])
     assert cleaned(kept, "mx.hamburger.edu") == kept
     assert cleaned(LETTER, "mx.example") == LETTER
+
+
+@pytest.mark.parametrize("piece", [b"a.", b'"a', b"(", b";", b"a b= ", b"\\"])
+def test_a_long_field_costs_no_more_than_its_length(piece: bytes) -> None:
+    """Were it the square, each of these would take minutes."""
+    raw = b"Authentication-Results: mx.b.org; spf=pass " + piece * 200_000 + b"\r\nFrom: a@b.org\r\n\r\n"
+    assert cleaned(raw, "mx.b.org") == b"From: a@b.org\r\n\r\n"
