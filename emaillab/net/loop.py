@@ -31,6 +31,12 @@ class Accepted(Protocol):
     ours: bool  # a client of our own, which says when it sends
     heard_s: float  # when octets last came, on the monotonic clock
 
+    def serve(self) -> None:
+        """Give the engine what has come."""
+
+    def flush(self) -> None:
+        """Give the socket what it takes."""
+
     def resume(self, failure: str | None) -> None:
         """Go on after a commit."""
 
@@ -42,13 +48,19 @@ class Accepted(Protocol):
 
 
 class Loop:
-    """One daemon thread that waits for many sockets, and at the end of each turn commits once for all sessions."""
+    """One daemon thread that waits for many sockets and serves them in turns.
+
+    In a turn all that has come is taken, then all engines work, then each store commits once for all its sessions,
+    then all answers go out: so many sessions share one fsync, and the processor stays with one kind of work.
+    """
 
     def __init__(self) -> None:
         self.accepted: set[Accepted] = set()
         self._selector = selectors.DefaultSelector()
         self._calls: deque[Callable[[], None]] = deque()
-        self.uncommitted: list[Accepted] = []
+        self.heard: list[Accepted] = []  # octets have come from these
+        self.uncommitted: list[Accepted] = []  # answers of these stand behind a commit
+        self.sending: list[Accepted] = []  # octets for these go out at the end of the turn
         self._bell, self._rope = socket.socketpair()
         self._bell.setblocking(False)
         self._rope.setblocking(False)
@@ -114,17 +126,21 @@ class Loop:
     def _run(self) -> None:
         swept_s = self.turn_s
         while not self._stopped:
-            ready = self._selector.select(SWEEP_S)
+            ready = self._selector.select(0 if self.sending else SWEEP_S)
             self.turn_s = time.monotonic()
             for key, mask in ready:
                 try:
                     key.data(mask)
                 except Exception as error:
                     self._abandon(getattr(key.data, "__self__", None), error)
+            heard, self.heard = self.heard, []
+            self._each(heard, _serve)
             while self._calls:
                 self._calls.popleft()()
             while self.uncommitted:
                 self._commit()
+            sending, self.sending = self.sending, []
+            self._each(sending, _flush)
             if self.turn_s - swept_s > SWEEP_S:
                 swept_s = self.turn_s
                 self._sweep(swept_s)
@@ -141,9 +157,13 @@ class Loop:
                 failures[commit] = None
             except Exception as error:  # a full disk costs these letters, not the server
                 failures[commit] = f"the store failed: {error}"
-        for accepted in waiting:
+        self._each(waiting, lambda accepted: accepted.resume(failures[accepted.connection.service.commit]))
+
+    def _each(self, many: list[Accepted], work: Callable[[Accepted], None]) -> None:
+        """Do the same for many connections; a defect costs the one in which it came to light."""
+        for accepted in many:
             try:
-                accepted.resume(failures[accepted.connection.service.commit])
+                work(accepted)
             except Exception as error:
                 self._abandon(accepted, error)
 
@@ -173,3 +193,11 @@ class Loop:
             key.fileobj.close()  # type: ignore[union-attr]
         self._selector.close()
         self._rope.close()
+
+
+def _serve(accepted: Accepted) -> None:
+    accepted.serve()
+
+
+def _flush(accepted: Accepted) -> None:
+    accepted.flush()

@@ -233,7 +233,9 @@ class _Accepted:
         peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.peer, self.stream = peer, stream
         self._loop = loop
-        self._out = b""  # octets that the socket would not take yet
+        self._out = b""  # octets that go out at the end of the turn, or when the socket takes them
+        self._stuck = False  # the socket takes no more just now
+        self._came: bytes = b""  # what the socket gave in this turn; nothing is the end
         self._arrived = b""  # octets of our own client that are not a whole sending yet
         self._left = False
         self.ours = stream is not None
@@ -256,12 +258,31 @@ class _Accepted:
         return False
 
     def ready(self, mask: int) -> None:
-        """Do what the selector says can be done."""
+        """Take what has come; what is to be said about it waits until everybody has been heard."""
         if mask & selectors.EVENT_WRITE:
-            self._flush()
+            self._loop.sending.append(self)
         if mask & selectors.EVENT_READ:
-            self._read()
-        if self.stream is not None or self.connection.closed:
+            try:
+                self._came = self.peer.recv(RECEIVE)
+            except BlockingIOError:
+                return
+            except OSError:
+                self._came = b""
+            self._loop.heard.append(self)
+
+    def serve(self) -> None:
+        """Give the engine what has come."""
+        data = self._came
+        if not data:
+            self._out = b""
+            self.connection.disconnected()
+        elif self.stream is None:
+            self.heard_s = self._loop.turn_s
+            self.connection.receive(data)
+        else:
+            self._arrived += data
+            self._receive_whole()
+        if self.ours or self.connection.closed:
             self.settle()
 
     def send(self, data: bytes, arrival_s: float) -> None:
@@ -269,21 +290,33 @@ class _Accepted:
         if self.stream is not None:
             with self.stream.change:
                 self.stream.inbox.append((len(data), arrival_s))
-        if self._out:
-            self._out += data
+        if not self._out:
+            self._loop.sending.append(self)
+        self._out = self._out + data if self._out else data
+
+    def flush(self) -> None:
+        """Give the socket what it takes; when it has taken all, the engine may go on."""
+        if self._left:
             return
         try:
-            sent = self.peer.send(data)
+            sent = self.peer.send(self._out)
         except BlockingIOError:
             sent = 0
         except OSError:
+            self._out = b""
             self.connection.disconnected()
-            return
-        if self.stream is None:
-            self.connection.read += sent
-        if sent < len(data):
-            self._out = data[sent:]
-            self._loop.watch(self.peer, selectors.EVENT_WRITE, self.ready)
+        else:
+            self._out = self._out[sent:]
+            if not self.ours:
+                self.connection.read += sent
+        if bool(self._out) != self._stuck:
+            self._stuck = not self._stuck
+            events = selectors.EVENT_WRITE if self._stuck else selectors.EVENT_READ
+            self._loop.watch(self.peer, events, self.ready)
+        if self.connection.blocked and not self.ours and not self._stuck:
+            self.connection.pump()
+        if self.connection.closed:
+            self.settle()
 
     def unblock(self) -> None:
         """Have the engine go on, called from the client's thread when it has read all there was."""
@@ -311,23 +344,6 @@ class _Accepted:
         self._out = b""
         self.settle()
 
-    def _read(self) -> None:
-        try:
-            data = self.peer.recv(RECEIVE)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:
-            self.connection.disconnected()
-            self._out = b""
-        elif self.stream is None:
-            self.heard_s = self._loop.turn_s
-            self.connection.receive(data)
-        else:
-            self._arrived += data
-            self._receive_whole()
-
     def _receive_whole(self) -> None:
         """Give the engine what our own client sent in one go, in one go, at the time it arrives."""
         assert self.stream is not None
@@ -336,24 +352,6 @@ class _Accepted:
             size, arrival_s = sent.popleft()
             data, self._arrived = self._arrived[:size], self._arrived[size:]
             self.connection.receive(data, arrival_s)
-
-    def _flush(self) -> None:
-        """Send what waited; when the socket takes it, the engine may go on."""
-        try:
-            sent = self.peer.send(self._out)
-        except BlockingIOError:
-            return
-        except OSError:
-            self._out = b""
-            self.connection.disconnected()
-            return
-        self._out = self._out[sent:]
-        if not self._out:
-            self._loop.watch(self.peer, selectors.EVENT_READ, self.ready)
-        if self.stream is None:
-            self.connection.read += sent
-        if self.connection.blocked:
-            self.connection.pump()
 
     def _leave(self) -> None:
         if self._left:
@@ -364,9 +362,7 @@ class _Accepted:
         self._loop.forget(self.peer)
         with contextlib.suppress(OSError):
             self.peer.shutdown(socket.SHUT_WR)
-            while self.peer.recv(
-                RECEIVE
-            ):  # closing over unread octets would reset the connection and lose the last reply
+            while self.peer.recv(RECEIVE):  # closing over unread octets would reset the line and lose the last reply
                 pass
         self.peer.close()
 
