@@ -4,7 +4,7 @@
 Annotated letter: 2 fields, 7 octets of text in 1 line
 From: a@crepes.fr ← field From
 Subject: Do you ← field Subject
- like crepes? ← Subject goes on: a fold begins with a blank
+ like crepes? ← Subject goes on
 ⟨empty line⟩ ← the header ends
 Do you? ← body
 """
@@ -57,7 +57,7 @@ def _header_lines(raw: bytes, header: Header) -> Iterator[Line]:
         group = "stamp of a server" if name.lower() in TRACE else "field of the author" if name else "no field"
         colour = PURPLE if name.lower() in TRACE else BLUE if name else VERMILLION
         for n, line in enumerate(raw[start:end].splitlines()):
-            fold = f"{name} goes on: a fold begins with a blank" if name else ""
+            fold = f"{name} goes on" if name else ""
             yield Line(
                 _readable(line), (f"field {name}" if name else "no field") if n == 0 else fold, group, n == 0, colour
             )

@@ -21,7 +21,7 @@ from emaillab.message.dates import parse_date
 from emaillab.message.fields import parse_header
 from emaillab.message.threads import Thread
 
-NAMES, LEFT, PLOT, RIGHT, TOP, ROW = 10, 330, 420, 190, 40, 34
+NAMES, LEFT, PLOT, RIGHT, TOP, ROW = 10, 330, 400, 220, 40, 34
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
 STEPS_MIN = (1, 5, 10, 30, 60, 120, 360, 720, 1440, 2880, 10080, 43200)
 
@@ -90,7 +90,7 @@ def _draw_letter(
         x0, y0 = _x(parent.sent_at, *range_), TOP + ROW * places[id(parent)] + ROW / 2
         canvas.arrow([(x0, y0), (x0, y), (x - 8, y)] if x - x0 > 18 else [(x0, y0), (x, y - 8)], GREY, width=1.2)
     canvas.dot(x, y, 6, colour)
-    canvas.text(x + 12, y + 4, f"{letter.sent_at:%H:%M} (there {_own_clock(letter)})", size=12)
+    canvas.text(x + 12, y + 4, f"{letter.sent_at:%H:%M} (own clock {_own_clock(letter)})", size=12)
 
 
 def _around(times: list[datetime]) -> tuple[datetime, datetime]:

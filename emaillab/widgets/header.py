@@ -5,7 +5,7 @@
 >>> inspector = HeaderInspector(dissect(raw))
 >>> print(inspector.reading(1))
 field: Date, octets 33 to 68, 35 in all
-as it stands: Date: 2 Mar 2026␍␊ 10:00:00 +0800␍␊
+as it stands: Date: 2 Mar 2026⟨CRLF⟩ 10:00:00 +0800⟨CRLF⟩
 unfolded: 2 Mar 2026 10:00:00 +0800
 decoded: 2 Mar 2026 10:00:00 +0800
 understood: 2026-03-02 02:00:00 UTC
@@ -30,7 +30,7 @@ from emaillab.message.part import Part
 VIEW = "application/vnd.jupyter.widget-view+json"
 RUN_ME = "Header inspector. Run this cell to choose a field."
 MOST_FIELDS = 500
-_MARKS = str.maketrans({"\r": "␍", "\n": "␊", "\t": "␉", "\0": "␀"})
+_MARKS = {"\r\n": "⟨CRLF⟩", "\r": "⟨CR⟩", "\n": "⟨LF⟩", "\t": "⟨TAB⟩", "\0": "⟨NUL⟩"}
 
 # Rule, section and how often the field may stand.   RFC 5322 §3.6; RFC 2045 §4 to §8; RFC 2183 §2; RFC 5321 §4.4
 RULES = {
@@ -108,7 +108,9 @@ def rule_of(name: str) -> str:
 
 def read_field(field: Field) -> Reading:
     """Read one field in all ways."""
-    stands = decode_raw(field.raw).translate(_MARKS)
+    stands = decode_raw(field.raw)
+    for octets, mark in _MARKS.items():
+        stands = stands.replace(octets, mark)
     return Reading(field, stands, decode_raw(field.body), field.text, _understood(field), rule_of(field.name))
 
 
@@ -158,11 +160,11 @@ class HeaderInspector:
 
     def view(self, number: int) -> str:
         """Return one field in all its forms as HTML."""
-        style = "padding:3px 12px 3px 0;text-align:left;vertical-align:top"
-        mono = f"{style};font-family:monospace;white-space:pre-wrap;overflow-wrap:anywhere;line-height:1.35"
+        style = "padding:2px 12px 2px 0;text-align:left;vertical-align:baseline;line-height:1.4"
+        mono = f"{style};font-family:monospace;white-space:pre-wrap;overflow-wrap:anywhere"
         rows = "".join(
             f'<tr><th scope="row" style="{style};white-space:nowrap">{name}</th>'
-            f'<td style="{mono}">{escape(text).replace("␍␊", "␍␊<br>").removesuffix("<br>")}</td></tr>'
+            f'<td style="{mono}">{escape(text).replace("⟨CRLF⟩", "⟨CRLF⟩<br>").removesuffix("<br>")}</td></tr>'
             for name, text in self.reading(number).rows()
         )
         return f'<div role="status"><table style="border-collapse:collapse"><tbody>{rows}</tbody></table></div>'
