@@ -93,13 +93,13 @@ def wire_table(sizes: Mapping[str, int]) -> Table:
     return Table("Octets on the wire", (Column("way"), Column("octets", "", 0), Column("factor", "", 3)), rows)
 
 
-def draw_wire(sizes: Mapping[str, int], ax: Axes | None = None) -> Axes:
+def draw_wire(sizes: Mapping[str, int], ax: Axes | None = None, *, heading: str = "Octets on the wire") -> Axes:
     """Draw the octets of each way a content went, one bar for each; the dotted line marks the first.
 
     Returns: the axes.
     """
     ax = ax or new_axes(height=1.5 + 0.5 * max(1, len(sizes)))
-    title(ax, "Octets on the wire")
+    title(ax, heading)
     first, most = next(iter(sizes.values()), 0), max(sizes.values(), default=1)
     for row, size in enumerate(sizes.values()):
         color, hatch = SERIES[row % len(SERIES)]
@@ -111,4 +111,4 @@ def draw_wire(sizes: Mapping[str, int], ax: Axes | None = None) -> Axes:
     ax.set_xlim(0, 1.22 * most)
     ax.set_xlabel("octets")
     shown = "; ".join(f"{plain(name, 60)} {size}" for name, size in sizes.items())
-    return told(ax, f"Bar chart of the octets of each way: {shown}.")
+    return told(ax, f"Bar chart, {plain(heading, 80)}: {shown}.")

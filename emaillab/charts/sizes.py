@@ -21,7 +21,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from emaillab.charts.style import BLUE, GREEN, INK, ORANGE, RED, drawable, legend, new_axes, title, told
+from emaillab.charts.style import BLUE, GREEN, INK, ORANGE, PAPER, RED, drawable, legend, new_axes, title, told
 from emaillab.charts.table import Column, Table, plain
 from emaillab.message.encodings import encode_base64, encode_quoted_printable
 from emaillab.message.sizes import (
@@ -70,12 +70,12 @@ def base64_table(lengths: Iterable[int] = LENGTHS) -> Table:
     return Table("Base64 on the wire", columns, tuple(rows), note)
 
 
-def draw_base64(most: int = 240, ax: Axes | None = None) -> Axes:
+def draw_base64(most: int = 120, ax: Axes | None = None) -> Axes:
     """Draw the octets that 0 to `most` octets need in base64: a staircase, and the line n·78/57 under it.
 
     Returns: the axes.
     """
-    ax = ax or new_axes(height=3.9)
+    ax = ax or new_axes(height=4.4)
     title(ax, "Base64: a staircase on the line 78/57")
     lengths = range(most + 1)
     sizes = [_measured_base64(n) for n in lengths]
@@ -192,20 +192,7 @@ def draw_crossing(texts: Mapping[str, str], ax: Axes | None = None) -> Axes:
     samples = sorted((measured(name, text) for name, text in texts.items()), key=lambda sample: sample.share)
     for place, sample in enumerate(samples):
         ax.plot(sample.share, sample.qp, "D", color=GREEN, markersize=8, label="texts" if place == 0 else "_")
-        right = sample.share < 0.5
-        # Names of texts that lie side by side stand at different heights.
-        spot = (12, 14 + 17 * place) if right else (-12, 6)
-        ax.annotate(
-            drawable(plain(sample.name)),
-            (sample.share, sample.qp),
-            spot,
-            textcoords="offset points",
-            ha="left" if right else "right",
-            va="center",
-            fontsize=9,
-            parse_math=False,
-            arrowprops={"arrowstyle": "-", "color": INK, "linewidth": 0.6} if right else None,
-        )
+    _name_texts(ax, samples)
     ax.set_xlabel("share f of octets that quoted-printable escapes")
     ax.set_ylabel("factor on the wire")
     ax.set_xlim(-0.02, 1.02)
@@ -216,6 +203,26 @@ def draw_crossing(texts: Mapping[str, str], ax: Axes | None = None) -> Axes:
         ax,
         f"Cost of quoted-printable, rising, and of base64, level; they cross at {QP_CROSSING:.3f}. {shown}.",
     )
+
+
+def _name_texts(ax: Axes, samples: list[Sample]) -> None:
+    """Write each text's name beside its mark: below the line where quoted-printable is the smaller, else above it."""
+    before, row = -1.0, 0
+    for sample in samples:
+        row = row + 1 if sample.share - before < 0.02 else 0  # names of texts that lie together stand one by one
+        below = sample.smaller == "quoted-printable"
+        ax.annotate(
+            drawable(plain(sample.name)),
+            (sample.share, sample.qp),
+            (12 + 52 * row, -5) if below else (-10, 9 + 12 * row),
+            textcoords="offset points",
+            ha="left" if below else "right",
+            va="center",
+            fontsize=9,
+            parse_math=False,
+            bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1},
+        )
+        before = sample.share
 
 
 # --- words of a subject ---

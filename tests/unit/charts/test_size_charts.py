@@ -85,4 +85,4 @@ def test_ways_are_compared_with_the_first() -> None:
     assert wire_table(sizes).column("factor") == [1.0, 1.368]
     ax = draw_wire(sizes)
     assert [bar.get_width() for bar in ax.patches] == [1000, 1368]
-    assert describe(ax).endswith("8bit 1000; base64 1368.")
+    assert describe(ax) == "Bar chart, Octets on the wire: 8bit 1000; base64 1368."
