@@ -21,6 +21,7 @@ LINE_LIMIT = 76  # RFC 2045 §6.7 (5), §6.8
 
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/=\r\n]+")
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_JUNK = bytes(octet for octet in range(256) if octet not in _ALPHABET)  # with line ends, and "="
 
 
 def encode_base64(data: bytes) -> bytes:
@@ -38,7 +39,7 @@ def decode_base64(data: bytes) -> bytes:
     try:
         return binascii.a2b_base64(unbroken, strict_mode=True)
     except binascii.Error:
-        text = _NOT_BASE64.sub(b"", unbroken.partition(b"=")[0])
+        text = unbroken.partition(b"=")[0].translate(None, _JUNK)
         text = text[: len(text) - (len(text) % 4 == 1)]
         return binascii.a2b_base64(text + b"=" * (-len(text) % 4))
 
@@ -52,7 +53,7 @@ def base64_defects(data: bytes, at: int = 0) -> tuple[Defect, ...]:
     found = []
     if others.strip(b"\r\n"):
         for run in islice(_NOT_BASE64.finditer(data, 0, end), MOST_OF_A_KIND):
-            done = f"ignored {len(run[0])} octets outside the alphabet"
+            done = f"ignored {len(run[0])} octet{'s' * (len(run[0]) > 1)} outside the alphabet"
             found.append(Defect("base64-ignored-octets", at + run.start(), rfc, done))
     long_line = find_long_line(data, LINE_LIMIT)
     if long_line >= 0:

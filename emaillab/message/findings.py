@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from datetime import date
+from datetime import date, timedelta
 
 from .addresses import parse_addresses
 from .dates import parse_date
@@ -141,7 +141,8 @@ def _date_field(field: Field) -> Iterator[tuple[str, int]]:
         yield "two-digit-year", start + found.start("year")
     if found["zone"]:
         yield "named-zone", start + found.start("zone")
-    day: date = read.local.date()
+    leap_s = timedelta(seconds=b":60" in value)  # a leap second is read as the next minute's first
+    day: date = (read.local - leap_s).date()
     if found["day_name"] and found["day_name"].lower() != _DAYS[day.weekday()]:
         yield "weekday-wrong", start + found.start("day_name")
 
