@@ -309,8 +309,8 @@ class LiteralTooBig(FramingError):
 
 def bare_line_end(data: bytes) -> int | None:
     """Return the offset of the first CR or LF that is not part of CRLF, or None."""
-    pairs = data.count(CRLF)
-    if data.count(b"\n") == pairs and data.count(b"\r") == pairs:
+    rest = data.replace(CRLF, b"")
+    if b"\n" not in rest and b"\r" not in rest:
         return None
     found = re.search(rb"(?<!\r)\n|\r(?!\n)", data)
     return found.start() if found else None
