@@ -28,13 +28,12 @@ from emaillab.charts.table import Column, Table
 from emaillab.journey import Journey
 from emaillab.message.fields import parse_header
 from emaillab.message.trace import Trace, trace
+from emaillab.widgets.kept import Kept
 from emaillab.worlds import chain, send
 
 MOST_SERVERS = 12
 MOST_WAIT_S, MOST_SKEW_S = 60, 120
 TRIED_SKEWS_S = (-120, -60, 0, 60, 120)
-VIEW = "application/vnd.jupyter.widget-view+json"
-RUN_ME = "Build a path. Run this cell to move its servers and clocks."
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +92,13 @@ def build(setting: Setting) -> Built:
     return Built(journey, trace(journey.stops[-1].raw))
 
 
-class PathBuilder:
+class PathBuilder(Kept):
     """A path whose servers and clocks can be moved: sliders in a live notebook, tables everywhere else.
 
     Tab reaches every control, the arrow keys move it.
     """
+
+    run_me = "Build a path. Run this cell to move its servers and clocks."
 
     def __init__(self, servers: int = 4, *, wait_s: Sequence[float] = (), skew_s: Sequence[float] = ()) -> None:
         """Build the first path. Args: wait_s, skew_s: of each server in turn; those not named wait 2 s, without skew.
@@ -178,22 +179,6 @@ class PathBuilder:
         yield _folded("The path and its header", made.table().html() + _pre(made.received))
         yield _folded(lengths.title, lengths.html())
         yield _folded(clocks.title, clocks.html())
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {"text/plain": str(self), "text/html": self.html}
-
-    def _ipython_display_(self) -> None:
-        """Show the widget, and below it, in an output of its own, the tables: a saved notebook forgets the widget."""
-        from IPython.display import display
-
-        kept = self._repr_mimebundle_()
-        try:
-            live = {mime: view for mime, view in self.widget._repr_mimebundle_().items() if mime == VIEW}
-        except ImportError:
-            live = {}
-        if live:
-            display(live | {"text/plain": RUN_ME}, raw=True)
-        display(kept, raw=True)
 
 
 class _Controls:

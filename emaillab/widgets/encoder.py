@@ -24,20 +24,21 @@ from typing import Any
 from emaillab.charts.table import Column, Table, plain
 from emaillab.message.sizes import Carriage, best_encoding, carriages
 from emaillab.message.words import encode_words
+from emaillab.widgets.kept import Kept
 
 CHARSETS = ("utf-8", "gb18030", "gbk", "gb2312", "big5")
 LONGEST = 2_000  # characters that are looked at
 FIRST_OCTETS = 36
-VIEW = "application/vnd.jupyter.widget-view+json"
-RUN_ME = "Every encoding of a text. Run this cell to type one."
 
 
-class EncodingBench:
+class EncodingBench(Kept):
     """A text in every charset and Content-Transfer-Encoding, and as a Subject: live where there is a kernel.
 
     Args: text: what stands in the field at first. charsets: those to encode it in; one that lacks a character is
     passed over, and said to be.
     """
+
+    run_me = "Every encoding of a text. Run this cell to type one."
 
     def __init__(self, text: str, charsets: tuple[str, ...] = ("utf-8",)) -> None:
         self.text, self.charsets = text, charsets
@@ -133,21 +134,6 @@ class EncodingBench:
         summary = f'<summary style="cursor:pointer">{escape(self.table().title)}</summary>'
         fields = f'<pre style="white-space:pre-wrap">{escape(self.fields())}</pre>'
         return f"<details>{summary}{_table_html(self.table())}{fields}</details>"
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {"text/plain": str(self), "text/html": self.html}
-
-    def _ipython_display_(self) -> None:
-        """Show the widget, and below it, in an output of its own, the table: a saved notebook forgets the widget."""
-        from IPython.display import display
-
-        try:
-            live = {mime: view for mime, view in self.widget._repr_mimebundle_().items() if mime == VIEW}
-        except ImportError:
-            live = {}
-        if live:
-            display(live | {"text/plain": RUN_ME}, raw=True)
-        display(self._repr_mimebundle_(), raw=True)
 
 
 def _canonical(text: str) -> str:

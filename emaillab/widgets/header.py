@@ -26,9 +26,8 @@ from emaillab.message.charsets import decode_raw
 from emaillab.message.dates import parse_date
 from emaillab.message.fields import ADDRESS_FIELDS, Field, parse_message_ids
 from emaillab.message.part import Part
+from emaillab.widgets.kept import Kept
 
-VIEW = "application/vnd.jupyter.widget-view+json"
-RUN_ME = "Header inspector. Run this cell to choose a field."
 MOST_FIELDS = 500
 _MARKS = {"\r\n": "⟨CRLF⟩", "\r": "⟨CR⟩", "\n": "⟨LF⟩", "\t": "⟨TAB⟩", "\0": "⟨NUL⟩"}
 
@@ -134,8 +133,10 @@ def _understood(field: Field) -> str:
     return "text"
 
 
-class HeaderInspector:
+class HeaderInspector(Kept):
     """The fields of a header, one of them in all its forms; a table of all of them where nothing is live."""
+
+    run_me = "Header inspector. Run this cell to choose a field."
 
     def __init__(self, part: Part) -> None:
         self.part = part
@@ -202,18 +203,3 @@ class HeaderInspector:
         """All fields as a table, folded: what a saved notebook keeps."""
         summary = f'<summary style="cursor:pointer">All {len(self.readings)} fields in all their forms</summary>'
         return f"<details>{summary}{self.table().html()}</details>"
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {"text/plain": str(self), "text/html": self.html}
-
-    def _ipython_display_(self) -> None:
-        """Show the widget, and below it, in an output of its own, the table: a saved notebook forgets the widget."""
-        from IPython.display import display
-
-        try:
-            live = {mime: view for mime, view in self.widget._repr_mimebundle_().items() if mime == VIEW}
-        except ImportError:
-            live = {}
-        if live:
-            display(live | {"text/plain": RUN_ME}, raw=True)
-        display(self._repr_mimebundle_(), raw=True)

@@ -27,13 +27,12 @@ from emaillab.diagrams.part_map import KINDS
 from emaillab.diagrams.svg import GREY
 from emaillab.message.defects import Span
 from emaillab.message.part import Part
+from emaillab.widgets.kept import Kept
 
 PER_LINE = 16
 LINES = 13
 MOST_UNITS = 2_000
 FIRST_OCTETS = 48
-VIEW = "application/vnd.jupyter.widget-view+json"
-RUN_ME = "Tree and octets side by side. Run this cell to select."
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +85,10 @@ def _fields(part: Part, indent: str) -> Iterator[Unit]:
         yield Unit(f"{indent}empty line", "header", (last, end))
 
 
-class MessageInspector:
+class MessageInspector(Kept):
     """A message as a tree beside its octets: select in one, and the other follows; a table where nothing is live."""
+
+    run_me = "Tree and octets side by side. Run this cell to select."
 
     def __init__(self, part: Part) -> None:
         self.part = part
@@ -224,21 +225,6 @@ class MessageInspector:
         cells = (f"{start}-{end}", shown.hex(" ") + more, "".join(map(_letter, shown)) + more)
         mono = f"{style};font-family:monospace;white-space:pre"
         return f"<tr>{label}" + "".join(f'<td style="{mono}">{escape(cell)}</td>' for cell in cells) + "</tr>"
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {"text/plain": str(self), "text/html": self.html}
-
-    def _ipython_display_(self) -> None:
-        """Show the widget, and below it, in an output of its own, the table: a saved notebook forgets the widget."""
-        from IPython.display import display
-
-        try:
-            live = {mime: view for mime, view in self.widget._repr_mimebundle_().items() if mime == VIEW}
-        except ImportError:
-            live = {}
-        if live:
-            display(live | {"text/plain": RUN_ME}, raw=True)
-        display(self._repr_mimebundle_(), raw=True)
 
 
 def _letter(octet: int) -> str:

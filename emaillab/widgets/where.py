@@ -23,9 +23,9 @@ from emaillab.charts.table import Column, Table
 from emaillab.diagrams.gantt import COLOURS, moment
 from emaillab.journey import Event, Journey, Whereabouts
 from emaillab.net.transcript import Transcript
+from emaillab.widgets.kept import Kept
 
 NOBODY = "nobody"
-VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +57,13 @@ class Step:
         )
 
 
-class WhereIsMyLetter:
+class WhereIsMyLetter(Kept):
     """A letter's journey in steps: buttons and a slider in a live notebook, a table of all steps everywhere else.
 
     The arrow keys move the slider; Tab reaches every control.
     """
+
+    run_me = "Where is my letter? Run this cell to step through."
 
     def __init__(self, journey: Journey) -> None:
         self.journey = journey
@@ -153,26 +155,11 @@ class WhereIsMyLetter:
     def __repr__(self) -> str:
         return f"<WhereIsMyLetter {self.journey.message_id}, {len(self.steps)} steps>"
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {"text/plain": str(self), "text/html": self.html}
-
     @property
     def html(self) -> str:
         """All steps as a table, folded: what a saved notebook keeps."""
         summary = f'<summary style="cursor:pointer">All {len(self.steps)} steps</summary>'
         return f"<details>{summary}{self.table().html()}</details>"
-
-    def _ipython_display_(self) -> None:
-        """Show the widget, and below it, in an output of its own, the steps: a saved notebook forgets the widget."""
-        from IPython.display import display
-
-        try:
-            live = {mime: view for mime, view in self.widget._repr_mimebundle_().items() if mime == VIEW}
-        except ImportError:
-            live = {}
-        if live:
-            display(live | {"text/plain": "Where is my letter? Run this cell to step through."}, raw=True)
-        display(self._repr_mimebundle_(), raw=True)
 
 
 def _list(words: Iterator[str] | map[str], none: str = NOBODY) -> str:
