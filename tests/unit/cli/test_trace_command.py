@@ -1,5 +1,6 @@
 """Does `emaillab trace` fit its terminal, stay the same in a pipe, and name what is odd?"""
 
+import json
 import sys
 from pathlib import Path
 
@@ -66,3 +67,15 @@ def test_a_pipe_gets_the_same_whatever_the_terminal(
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "90")
     assert printed(capsys, RECEIVED / "exim.eml") != narrow
+
+
+def test_all_shows_the_path_of_every_letter_of_a_mailbox_file(capsys: pytest.CaptureFixture[str]) -> None:
+    [mbox] = sorted((RECEIVED.parent / "mbox").glob("*.mbox"))[:1]
+    assert main(["trace", "--all", "--json", str(mbox)]) == 0
+    nodes = json.loads(capsys.readouterr().out)
+    raw = mbox.read_bytes()
+    assert len(nodes) > 1 and all(raw[slice(*node["mbox_span"])].startswith(b"From ") for node in nodes)
+    assert main(["trace", "--all", str(mbox)]) == 0
+    assert f"== {len(nodes)} of {len(nodes)}: octets " in capsys.readouterr().out
+    assert main(["trace", "--all", str(RECEIVED.parents[1] / "LICENSE")]) == 2
+    assert "is no mbox file" in capsys.readouterr().err
