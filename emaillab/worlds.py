@@ -173,7 +173,7 @@ def _join(net: Internet, *names: str) -> None:
 # --- whatever the content ---
 
 CONTENTS = {
-    "no header": b"\r\nDo you like crepes?\r\n",
+    "no header": b"Do you like crepes?\r\n",
     "RFC 5322": b"From: alice@crepes.fr\r\nDate: Mon, 2 Mar 2026 10:00:00 +0100\r\nSubject: Hello\r\n\r\nDo you?\r\n",
     "MIME": b"From: alice@crepes.fr\r\nDate: Mon, 2 Mar 2026 10:00:00 +0100\r\nMIME-Version: 1.0\r\n"
     b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n5Y+v5Li96aW8\r\n",

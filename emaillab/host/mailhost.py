@@ -303,9 +303,8 @@ class MailHost:
         if len(header.all("Received")) >= self.max_hops:
             raise Refusal(Reply(554, "5.4.6", f"{self.max_hops} hosts have handled this letter, it must be in a loop"))
         queue_id, now = self.token(), session.now()
-        bare = content and not len(header) and not content.startswith(b"\r\n")
-        between = b"\r\n" if bare else b""  # QUIRK: text without any header stays text below the first trace field
-        raw = received_field(session, envelope, queue_id, now) + between + content
+        # SIMPLIFIED: some servers put an empty line before text without any header; here no octet is added or changed.
+        raw = received_field(session, envelope, queue_id, now) + content
         self._take(envelope, raw, queue_id, now)
         self._causes[queue_id] = session.id
         if self._log:

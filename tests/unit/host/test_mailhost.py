@@ -180,11 +180,3 @@ def test_the_clock_may_be_wrong_and_says_so_in_its_zone() -> None:
     accept(host, ["bob@late.example"])
     assert b"Mon, 02 Mar 2026 14:28:30 +0530" in host.letters("bob")[0]
     assert host.custody[0].at_s == 0
-
-
-@pytest.mark.parametrize("content", [b"just words\r\n", b"\r\njust words\r\n", b"just words\r\nX: y\r\n"])
-def test_text_without_a_header_stays_text(host: MailHost, content: bytes) -> None:
-    accept(host, ["bob@b.example"], content)
-    part = dissect(host.letters("bob")[0])
-    assert part.raw[slice(*part.body_span)] == content.removeprefix(b"\r\n")
-    assert not part.header.defects
