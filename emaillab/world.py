@@ -16,15 +16,19 @@ import random
 import sys
 import weakref
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from emaillab.host.mailhost import MailHost
+from emaillab.host.policy import each
 from emaillab.journey import Journey as Journey
-from emaillab.net.clock import Clock, VirtualClock, WallClock
+from emaillab.net.addresses import AddressBook
+from emaillab.net.clock import Clock, VirtualClock, WallClock, span_s
 from emaillab.net.connection import End, Link
-from emaillab.net.dns import MX, A, Resolver, Zone
+from emaillab.net.dns import AAAA, MX, A, Resolver, Zone
 from emaillab.net.network import MemoryNetwork, Network, Stream
 from emaillab.net.transcript import Transcript
+from emaillab.net.zones import host_name, plain_name
 from emaillab.protocol.smtp.client import SendResult, SmtpClient
 
 if sys.platform != "emscripten":  # a browser has neither sockets nor threads, though it can import both
@@ -32,14 +36,13 @@ if sys.platform != "emscripten":  # a browser has neither sockets nor threads, t
 if TYPE_CHECKING:
     from email.message import EmailMessage
 
-    from emaillab.net.tls import Authority, TlsEnd
+    from emaillab.net.tls import Authority
     from emaillab.protocol.http.client import HttpClient
     from emaillab.protocol.imap.client import ImapClient
     from emaillab.protocol.pop3.client import Pop3Client
 
 NetworkKind = Literal["tcp", "memory"]
 SERVICES = ("smtp", "submission", "pop3", "imap", "http")
-NETS = ("192.0.2", "198.51.100", "203.0.113")  # for documentation, RFC 5737
 
 created: list[Callable[[Internet], None]] = []
 """Who wants to know of every new Internet: a notebook closes the one that an earlier run of the same cell made."""
@@ -67,12 +70,12 @@ class Internet:
         self.hosts: dict[str, MailHost] = {}
         self.devices: dict[str, End] = {}  # by the name of the mail host that they use
         self.dns = Resolver(rng=random.Random(f"{seed}/dns"))
-        self._names: dict[str, str] = {}  # ip → name
+        self._book = AddressBook()
         self._rng = random.Random(f"{seed}/letters")
         self._authority = _authority() if tls else None
         self.network: Network = _network(network, self.clock)
         if self._authority is not None:
-            self.network.client_tls = _client_tls(self._authority)
+            self.network.client_tls = self._authority.client_end
         self._finalizer = weakref.finalize(self, self.network.close)
         for tell in created:
             tell(self)
@@ -132,67 +135,65 @@ class Internet:
             options: as for MailHost: clock_offset_s, zone_h, handling_s, routes, relays_for …
         Raises: ValueError when the name is taken.
         """
-        name = name.lower()
-        if name in self._names.values():
+        name = host_name(name)
+        if name in self.hosts:
             raise ValueError(f"there is a host {name} already; look at net.hosts[{name!r}], or choose another name")
-        own = [name] if domains is None else [domain.lower() for domain in domains]
-        ip = self._name(name, ip)
-        laptop = device or f"laptop.{name}"
-        self.devices[name] = End(laptop, self._name(laptop, None))
-        trusted = [self.devices[name].ip, *(self._end(friend).ip for friend in trusts)]
+        own = [host_name(domain) for domain in each(name if domains is None else domains)]
+        taken = own if mx_for is None else [host_name(domain) for domain in each(mx_for)]
+        end, laptop = self._book.enter(name, ip), self._book.enter(device or f"laptop.{name}")
         if self._authority is not None:
-            options.setdefault("tls", _server_tls(self._authority, name))
+            options.setdefault("tls", partial(self._authority.server_end, name))
         host = MailHost(
             name,
-            ip=ip,
+            ip=end.ip,
             clock=self.clock,
             domains=own,
             rng=random.Random(f"{self.seed}/{name}"),
-            trusted_ips=trusted,
-            reverse=self._names.get,
+            trusted_ips=[laptop.ip, *(self._book[friend].ip for friend in each(trusts))],
+            reverse=self._book.name_of,
             resolver=self.dns,
             plain_login=True,
             **options,
         )
-        for user, password in (users or {}).items():
+        for user, password in _accounts(users):
             host.add_user(user, password)
-        self._register(name, ip, own if mx_for is None else mx_for)
-        self.hosts[name] = host
-        for service in host.services(services):
+        listeners = host.services(each(services))
+        # From here on nothing can be wrong with the call, so that one that was wrong leaves no half of a host.
+        self.hosts[name], self.devices[name] = host, laptop
+        self._register(end, taken)
+        for service in listeners:
             self.network.listen(service)
         return host
 
     def link(self, a: str, b: str, *, latency_s: float = 0.0, bandwidth: float | None = None) -> None:
         """Lay a line between two hosts or devices. Args: bandwidth: octets per second, None for no limit.
 
-        Raises: KeyError for an unknown name.
+        Raises: KeyError for an unknown name, ValueError for a line that cannot be.
         """
-        known = {*self._names.values()}
-        for name in (a, b):
-            if name not in known:
-                raise KeyError(f"there is no host {name} in this world, only {', '.join(sorted(known))}")
-        self.network.link(a, b, Link(latency_s, bandwidth))
+        self.network.link(self._book[a].name, self._book[b].name, Link(latency_s, bandwidth))
 
     def stop(self, name: str) -> None:
         """Take a host off the network; its letters stay in its queue and mailboxes."""
         self.network.close(self[name].name)
 
     def start(self, name: str, services: Iterable[str] = SERVICES) -> None:
-        """Put a stopped host back on the network."""
-        for service in self[name].services(services):
-            self.network.listen(service)
+        """Put a stopped host back on the network; harmless for services that run."""
+        for service in self[name].services(each(services)):
+            if (service.host.name, service.name) not in self.network.services:
+                self.network.listen(service)
 
     def __getitem__(self, name: str) -> MailHost:
-        if name not in self.hosts:
+        host = self.hosts.get(plain_name(name))
+        if host is None:
             raise KeyError(f"there is no mail host {name} in this world, only {', '.join(self.hosts)}")
-        return self.hosts[name]
+        return host
 
     # Clients
 
     def connect(self, name: str, service: str, client: str | None = None) -> Stream:
         """Open a connection to a host's service from a device or host; by default from the device of its users."""
-        self[name]
-        return self.network.connect(self._end(client) if client else self.devices[name], name, service)
+        server = self[name].name
+        return self.network.connect(self._book[client] if client else self.devices[server], server, service)
 
     def smtp(self, name: str, *, client: str | None = None, service: str = "smtp") -> SmtpClient:
         """Return a connected SMTP client that has read the greeting."""
@@ -243,18 +244,26 @@ class Internet:
     def submit(self, letter: EmailMessage, via: str | None = None) -> SendResult:
         """Send a letter as its author's user agent does, through the author's mail host. Returns: what became of it.
 
-        Raises: ValueError when the author's host is not in this world.
+        Raises: ValueError when the author's host is not in this world, or the letter is for nobody.
         """
+        from email.message import Message
+
         from emaillab.message.compose import envelope, to_bytes
 
+        if not isinstance(letter, Message):
+            raise TypeError(f"a letter to submit is an EmailMessage, as compose makes it, not {type(letter).__name__}")
         reverse_path, forward_paths = envelope(letter)
-        name = via or self._host_of(reverse_path)
-        with self.smtp(name) as client:
-            client.ehlo(self.devices[name].name)
+        if not forward_paths:
+            raise ValueError("the letter has no address in To, Cc or Bcc: it is for nobody")
+        host = self[via or self._host_of(reverse_path)]
+        with self.smtp(host.name) as client:
+            client.ehlo(self.devices[host.name].name)
             return client.send(reverse_path, forward_paths, to_bytes(letter))
 
     def journey(self, message_id: str) -> Journey:
         """Return one letter's stops and sessions. Raises: KeyError when no host has seen it."""
+        if not isinstance(message_id, str):
+            raise TypeError(f"a journey is asked for by the letter's Message-ID, not by {type(message_id).__name__}")
         wanted = message_id.strip()
         found = [(note, host) for host in self.hosts.values() for note in host.custody if note.message_id == wanted]
         if not found:
@@ -289,8 +298,11 @@ class Internet:
             pass
 
     def advance(self, *, seconds: float = 0, minutes: float = 0, hours: float = 0, days: float = 0) -> None:
-        """Let time pass; every attempt that falls due meanwhile is made, at its moment."""
-        until_s = self.clock.seconds + seconds + 60 * (minutes + 60 * (hours + 24 * days))
+        """Let time pass; every attempt that falls due meanwhile is made, at its moment.
+
+        Raises: ValueError for a step backwards.
+        """
+        until_s = self.clock.seconds + span_s(seconds, minutes, hours, days)
         while self._run_next(until_s, fresh_too_late=False):
             pass
         self.clock.move_to(until_s)
@@ -336,18 +348,12 @@ class Internet:
 
     # Names
 
-    def _name(self, name: str, ip: str | None) -> str:
-        """Give a name an address for documentation."""
-        number = len(self._names)
-        ip = ip or f"{NETS[number // 2 % 3]}.{(25 if number % 2 == 0 else 125) + number // 6}"
-        self._names[ip] = name
-        return ip
-
-    def _register(self, name: str, ip: str, mx_for: Iterable[str]) -> None:
+    def _register(self, end: End, mx_for: Iterable[str]) -> None:
         """Write a host into the DNS."""
-        self._zone_of(name).add(A(name, ip))
+        address = AAAA if ":" in end.ip else A
+        self._zone_of(end.name).add(address(end.name, end.ip))
         for domain in mx_for:
-            self._zone_of(domain).add(MX(domain, 10, name))
+            self._zone_of(domain).add(MX(domain, 10, end.name))
 
     def _zone_of(self, name: str) -> Zone:
         """Return the zone that a name is in; a new domain gets one."""
@@ -357,18 +363,21 @@ class Internet:
         self.dns.zones.append(Zone(name))
         return self.dns.zones[-1]
 
-    def _end(self, name: str) -> End:
-        for ip, known in self._names.items():
-            if known == name:
-                return End(name, ip)
-        raise KeyError(f"there is no host or device {name} in this world, only {', '.join(self._names.values())}")
-
     def _host_of(self, address: str) -> str:
         domain = address.rpartition("@")[2].lower()
         for name, host in self.hosts.items():
             if domain in host.policy.domains:
                 return name
         raise ValueError(f"no host in this world holds the mailboxes of {domain or 'nobody'}")
+
+
+def _accounts(users: Mapping[str, str] | None) -> Iterable[tuple[str, str]]:
+    """Return names and passwords. Raises: TypeError for what holds none."""
+    if not isinstance(users or {}, Mapping) or not all(
+        isinstance(word, str) for pair in (users or {}).items() for word in pair
+    ):
+        raise TypeError(f'users are names with their passwords, such as {{"bob": "secret"}}, not {users!r}')
+    return (users or {}).items()
 
 
 def _network(kind: NetworkKind | None, clock: Clock) -> Network:
@@ -392,17 +401,3 @@ def _authority() -> Authority:
     from emaillab.net.tls import Authority
 
     return Authority()
-
-
-def _server_tls(authority: Authority, name: str) -> Callable[[], TlsEnd]:
-    """Return what makes a host's ends of TLS; the certificate is made when it is first needed."""
-    from emaillab.net.tls import TlsEnd
-
-    return lambda: TlsEnd(authority.server_context(name), server_side=True)
-
-
-def _client_tls(authority: Authority) -> Callable[[str], TlsEnd]:
-    """Return what makes a client's ends of TLS, which trust the course's authority alone."""
-    from emaillab.net.tls import TlsEnd
-
-    return lambda server: TlsEnd(authority.client_context(), server_name=server)

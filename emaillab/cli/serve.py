@@ -22,6 +22,7 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from emaillab.cli import CommandError
@@ -31,7 +32,7 @@ from emaillab.net.clock import WallClock
 from emaillab.net.connection import Service
 from emaillab.net.outside import dial
 from emaillab.net.tcp import TcpNetwork
-from emaillab.net.tls import Authority, TlsEnd
+from emaillab.net.tls import Authority
 from emaillab.net.transcript import Transcript
 from emaillab.protocol.backend import Envelope, Session
 from emaillab.protocol.machine import Refusal
@@ -138,7 +139,7 @@ def _host(arguments: argparse.Namespace, authority: Authority | None, clock: Wal
         clock=clock,
         store=Store(arguments.data),
         routes=dict(arguments.route),
-        tls=None if authority is None else lambda: TlsEnd(authority.server_context(*names), server_side=True),
+        tls=None if authority is None else partial(authority.server_end, *names),
         require_tls=arguments.require_tls,
         log=False,
     )

@@ -31,7 +31,7 @@ from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from emaillab.host.policy import POSTMASTER, Policy, split_address
+from emaillab.host.policy import POSTMASTER, Policy, each, split_address
 from emaillab.host.queue import Queue
 from emaillab.host.queue_store import QueuedLetter, Recipient
 from emaillab.host.relay import MAX_HOPS, Attempt, exchanges_for, hand_on, received_field, return_path_field
@@ -134,15 +134,14 @@ class MailHost:
         self.zone = timezone(timedelta(hours=zone_h))
         self.store = store if store is not None else Store()
         self.queue = Queue(self.store)
-        own = {name} if domains is None else domains
-        self.policy = Policy(
-            {d.lower() for d in own}, self.store.has_account, set(relays_for), trusted_ips=set(trusted_ips)
-        )
+        own = {d.lower() for d in each(name if domains is None else domains)}
+        others = {d.lower() for d in each(relays_for)}
+        self.policy = Policy(own, self.store.has_account, others, trusted_ips=set(trusted_ips))
         self.routes = routes or {}
         self.custody: list[Custody] = []
         self.max_size, self.max_hops = self.policy.max_size, max_hops
         self._rng = rng or random.Random()
-        self.converts, self._without = converts, frozenset(map(str.upper, without))
+        self.converts, self._without = converts, frozenset(map(str.upper, each(without)))
         if unknown := self._without - SmtpServer.OPTIONAL:
             optional = ", ".join(sorted(SmtpServer.OPTIONAL))
             raise ValueError(f"a server here can be without {optional}, not without {', '.join(sorted(unknown))}")
@@ -154,7 +153,7 @@ class MailHost:
         self._webmail: Webmail | None = None  # made when the first browser comes
         self.add_user(POSTMASTER, self.token())
         for alias, targets in (aliases or {}).items():
-            self.add_alias(alias, *((targets,) if isinstance(targets, str) else targets))
+            self.add_alias(alias, *each(targets))
 
     def __repr__(self) -> str:
         return f"<MailHost {self.name} [{self.end.ip}], {len(self.queue)} letters in its queue>"

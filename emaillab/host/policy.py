@@ -25,6 +25,11 @@ def split_address(path: str) -> tuple[str, str]:
     return (local, domain.lower()) if local else (domain, "")
 
 
+def each(names: str | Iterable[str]) -> tuple[str, ...]:
+    """Return names one by one; a name alone is one, and not its letters."""
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
 @dataclass(slots=True)
 class Policy:
     """The rules of one host's SMTP server.

@@ -15,6 +15,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 COURSE_BEGINS = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)  # a Monday morning; any fixed moment would do
+LONGEST_S = 1000 * 365.25 * 86400  # a calendar ends in the year 9999
+
+
+def span_s(seconds: float = 0, minutes: float = 0, hours: float = 0, days: float = 0) -> float:
+    """Return a span of time in seconds. Raises: ValueError for a step backwards, or one without end."""
+    span = seconds + 60 * (minutes + 60 * (hours + 24 * days))
+    if span < 0:
+        raise ValueError(f"time does not run backwards: cannot advance by {span} s")
+    if not span <= LONGEST_S:
+        raise ValueError(f"time passes in spans of at most a thousand years, not of {span} s")
+    return span
 
 
 class Clock(Protocol):
@@ -68,10 +79,7 @@ class _Clock:
 
     def advance(self, *, seconds: float = 0, minutes: float = 0, hours: float = 0, days: float = 0) -> None:
         """Let some time pass. Raises: ValueError for a step backwards."""
-        step = seconds + 60 * (minutes + 60 * (hours + 24 * days))
-        if step < 0:
-            raise ValueError(f"time does not run backwards: cannot advance by {step} s")
-        self.move_to(self.seconds + step)
+        self.move_to(self.seconds + span_s(seconds, minutes, hours, days))
 
 
 class VirtualClock(_Clock):

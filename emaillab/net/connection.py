@@ -22,6 +22,7 @@ b'hello\\n' 0.6
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -49,10 +50,10 @@ class Link:
     bandwidth: float | None = None  # octets per second; None: no limit
 
     def __post_init__(self) -> None:
-        if self.latency_s < 0:
-            raise ValueError(f"a link's latency is 0 s or more, not {self.latency_s}")
-        if self.bandwidth is not None and self.bandwidth <= 0:
-            raise ValueError(f"a link's bandwidth is more than 0 octets per second, not {self.bandwidth}")
+        if not (isinstance(self.latency_s, int | float) and 0 <= self.latency_s < math.inf):
+            raise ValueError(f"a link's latency is 0 s or more, not {self.latency_s!r}")
+        if self.bandwidth is not None and not (isinstance(self.bandwidth, int | float) and self.bandwidth > 0):
+            raise ValueError(f"a link's bandwidth is more than 0 octets per second, not {self.bandwidth!r}")
 
 
 _NO_LINK = Link()

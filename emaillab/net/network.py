@@ -27,6 +27,7 @@ TimeoutError: no answer from zoo.example within 300 s: the server still waits fo
 
 from __future__ import annotations
 
+import weakref
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -158,6 +159,7 @@ class Network:
         self.services: dict[tuple[str, str], Service] = {}
         self.client_tls: Callable[[str], Any] = _no_tls
         self.cause: str | None = None  # the session on whose behalf new ones are opened
+        self.closed = False
         self._links: dict[frozenset[str], Link] = {}
         self._sessions = 0
 
@@ -179,7 +181,9 @@ class Network:
         return wire.transcript.id if wire.transcript else self.next_id()
 
     def listen(self, service: Service) -> None:
-        """Open a host's port."""
+        """Open a host's port. Raises: ConnectionError when the whole network is closed."""
+        if self.closed:
+            raise ConnectionError(f"{service.host.name} cannot listen: this network is closed, make a new one")
         self.services[service.host.name, service.name] = service
 
     def connect(self, client: End, server: str, service: str) -> Stream:
@@ -201,6 +205,7 @@ class Network:
 
     def close(self, server: str | None = None) -> None:
         """Close a host's ports, or all."""
+        self.closed = self.closed or server is None
         for key in [key for key in self.services if server in (None, key[0])]:
             del self.services[key]
 
@@ -242,6 +247,10 @@ def _no_tls(server: str) -> Any:
 class MemoryNetwork(Network):
     """A network without sockets and threads: sending runs the server."""
 
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(clock)
+        self._streams: weakref.WeakSet[MemoryStream] = weakref.WeakSet()
+
     def connect(self, client: End, server: str, service: str) -> MemoryStream:
         """Open a connection. Raises: ConnectionRefusedError when nothing listens there."""
         found = self._find(server, service)
@@ -249,12 +258,19 @@ class MemoryNetwork(Network):
         stream = MemoryStream(self, client, found.host, wire)
         connection = Connection(found, client, wire, self.commit, self.id_of(wire))
         stream.attach(connection)
+        self._streams.add(stream)
         opened_s = self.clock.seconds
         self.clock.move_to(opened_s + 2 * wire.link.latency_s)  # SYN, SYN-ACK
         connection.open(opened_s + 3 * wire.link.latency_s)  # the server greets when it has the ACK
         if found.implicit_tls:
             stream.start_tls()
         return stream
+
+    def close(self, server: str | None = None) -> None:
+        """Close a host's ports, or all of them with the connections through them."""
+        super().close(server)
+        for stream in list(self._streams) if server is None else ():
+            stream.close()
 
     def address(self, server: str, service: str) -> tuple[str, int]:
         """Refuse: nobody else can reach this network."""

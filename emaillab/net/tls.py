@@ -77,6 +77,14 @@ class Authority:
         self._ca.configure_trust(context)
         return context
 
+    def server_end(self, *names: str) -> TlsEnd:
+        """Return a new connection's end for a server of these names."""
+        return TlsEnd(self.server_context(*names), server_side=True)
+
+    def client_end(self, server: str) -> TlsEnd:
+        """Return a new connection's end for a client that wants to speak with this server and no other."""
+        return TlsEnd(self.client_context(), server_name=server)
+
 
 class TlsEnd:
     """One end of TLS, over bytes: no socket, no waiting.

@@ -239,7 +239,11 @@ class Transcript:
         import json
 
         try:
-            return cls.from_json(json.loads(Path(path).read_text("utf-8")))
+            values = json.loads(Path(path).read_bytes())
+        except ValueError as error:
+            raise ValueError(f"{path}: not a transcript, since it is not JSON: {error}") from None
+        try:
+            return cls.from_json(values)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
 

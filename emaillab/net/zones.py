@@ -42,6 +42,29 @@ def plain_name(name: str) -> str:
     return name.lower().removesuffix(".") or "."
 
 
+# sub-domain = Let-dig [Ldh-str]; Domain = sub-domain *("." sub-domain)      RFC 5321 §4.1.2
+_LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_HOST_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+
+
+def host_name(name: str) -> str:
+    """Return a name in its plain form, if a host can have it. Raises: ZoneError. Source: RFC 1123 §2.1."""
+    plain = plain_name(name)
+    if len(plain) > 253 or not _HOST_NAME.fullmatch(plain):
+        raise ZoneError(f"{name!r} is not a host's name: labels of letters, digits and hyphens, with dots")
+    return plain
+
+
+def plain_address(text: str) -> str:
+    """Return an IPv4 or IPv6 address in its one short form. Raises: ZoneError."""
+    from ipaddress import ip_address
+
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        raise ZoneError(f"{text!r} is not an IP address") from None
+
+
 # -- Records ------------------------------------------------------------------------------------------
 
 
@@ -86,35 +109,40 @@ class MX(Record):
 
 
 @dataclass(frozen=True, slots=True)
-class A(Record):
+class _Address(Record):
+    """What A and AAAA have in common."""
+
+    VERSION: ClassVar[int]
+    address: str
+
+    def __post_init__(self) -> None:
+        Record.__post_init__(self)
+        address = plain_address(self.address)
+        version = 6 if ":" in address else 4
+        if version != self.VERSION:
+            raise ZoneError(
+                f"{address} is an IPv{version} address, an {self.type} record holds an IPv{self.VERSION} one"
+            )
+        object.__setattr__(self, "address", address)
+
+    @property
+    def data(self) -> str:
+        """The address."""
+        return self.address
+
+
+class A(_Address):
     """A host's IPv4 address."""
 
-    address: str
-
-    def __post_init__(self) -> None:
-        Record.__post_init__(self)
-        object.__setattr__(self, "address", _address(self.address, 4))
-
-    @property
-    def data(self) -> str:
-        """The address."""
-        return self.address
+    __slots__ = ()
+    VERSION = 4
 
 
-@dataclass(frozen=True, slots=True)
-class AAAA(Record):
+class AAAA(_Address):
     """A host's IPv6 address."""
 
-    address: str
-
-    def __post_init__(self) -> None:
-        Record.__post_init__(self)
-        object.__setattr__(self, "address", _address(self.address, 6))
-
-    @property
-    def data(self) -> str:
-        """The address."""
-        return self.address
+    __slots__ = ()
+    VERSION = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,18 +211,6 @@ def _escaped(octet: int) -> str:
     if octet in b'"\\':
         return "\\" + chr(octet)
     return chr(octet) if 32 <= octet < 127 else f"\\{octet:03}"
-
-
-def _address(text: str, version: int) -> str:
-    from ipaddress import ip_address
-
-    try:
-        address = ip_address(text)
-    except ValueError:
-        raise ZoneError(f"{text!r} is not an IPv{version} address") from None
-    if address.version != version:
-        raise ZoneError(f"{text} is an IPv{address.version} address; here stands an IPv{version} address")
-    return str(address)
 
 
 # -- Zones --------------------------------------------------------------------------------------------

@@ -129,7 +129,7 @@ def test_tls_is_offered_when_asked_for_and_hides_the_octets() -> None:
     [
         (lambda net: net["c.example"], "no mail host c.example"),
         (lambda net: net.smtp("crepes.fr", client="nobody.example"), "no host or device nobody.example"),
-        (lambda net: net.link("crepes.fr", "c.example"), "no host c.example"),
+        (lambda net: net.link("crepes.fr", "c.example"), "no host or device c.example"),
         (lambda net: net.journey("<x@y>"), "no host has seen"),
         (lambda net: net.host("crepes.fr"), "there is a host crepes.fr already"),
         (
@@ -138,11 +138,72 @@ def test_tls_is_offered_when_asked_for_and_hides_the_octets() -> None:
         ),
         (lambda net: net.link("crepes.fr", "hamburger.edu", latency_s=-1), "latency"),
         (lambda net: net.address("crepes.fr", "smtp"), "no ports"),
+        (lambda net: net.link("crepes.fr", "hamburger.edu", latency_s="5 ms"), "not '5 ms'"),
+        (lambda net: net.link("crepes.fr", "hamburger.edu", bandwidth=float("nan")), "not nan"),
+        (lambda net: net.advance(hours=-1), "does not run backwards"),
+        (lambda net: net.advance(days=float("inf")), "a thousand years"),
+        (lambda net: net.journey(None), "by the letter's Message-ID"),
+        (lambda net: net.submit("hello"), "an EmailMessage"),
+        (lambda net: net.submit(net.compose("alice@crepes.fr", [])), "for nobody"),
     ],
 )
 def test_a_wrong_call_gets_one_sentence(wrong, says: str) -> None:
-    with Internet.textbook(network="memory") as net, pytest.raises((KeyError, ValueError, ConnectionError), match=says):
+    kinds = (KeyError, ValueError, TypeError, ConnectionError)
+    with Internet.textbook(network="memory") as net, pytest.raises(kinds, match=says):
         wrong(net)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "says"),
+    [
+        ("", {}, "not a host's name"),
+        ("a b", {}, "not a host's name"),
+        ("x.example", {"services": ["gopher"]}, "'gopher' is not a mail service"),
+        ("x.example", {"ip": "999"}, "'999' is not an IP address"),
+        ("x.example", {"ip": "192.0.2.25"}, "is the address of crepes.fr already"),
+        ("x.example", {"trusts": ["nobody.example"]}, "no host or device nobody.example"),
+        ("x.example", {"users": ["bob"]}, "users are names with their passwords"),
+        ("x.example", {"users": {"bob": 5}}, "users are names with their passwords"),
+        ("x.example", {"users": {"b b": "5"}}, "cannot be an account's name"),
+        ("x.example", {"without": "SIZES"}, "not without SIZES"),
+        ("x.example", {"mx_for": "a b"}, "not a host's name"),
+    ],
+)
+def test_a_host_that_cannot_be_leaves_nothing_behind(name: str, wrong: dict[str, object], says: str) -> None:
+    with Internet.textbook(network="memory") as net:
+        before = list(net.hosts), list(net.devices), [zone.to_text() for zone in net.dns.zones]
+        with pytest.raises((KeyError, ValueError, TypeError), match=says):
+            net.host(name, **wrong)
+        assert (list(net.hosts), list(net.devices), [zone.to_text() for zone in net.dns.zones]) == before
+        net.host("x.example", users={"bob": "secret"})
+        assert net.smtp("crepes.fr", client="x.example").greeting.code == 220
+
+
+def test_a_name_alone_is_one_name_and_its_case_is_nothing() -> None:
+    with Internet(network="memory") as net:
+        net.host("A.example", users={"alice": "x"}, domains="alice.example", services="smtp", without="8BITMIME")
+        net.host("b.example", relays_for="Alice.example", trusts="a.example", ip="2001:DB8::1")
+        net.link("a.EXAMPLE", "B.example", latency_s=1)
+        assert net["A.Example"].policy.domains == {"alice.example"}
+        assert net["b.example"].policy.relays_for == {"alice.example"}
+        assert net.dns.mx("alice.example") == [(10, "a.example")]
+        assert net.dns.addresses("b.example") == ["2001:db8::1"]
+        with net.smtp("B.example", client="A.example") as client:
+            assert net.clock.seconds == 4.0  # a round trip to open, one to be greeted
+            client.ehlo("a.example")
+            assert client.mail("x@y.example").ok
+            assert client.rcpt("x@far.example").ok
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_closed_world_stays_closed(kind: str, leaves_nothing) -> None:
+    net = Internet.textbook(network=kind)
+    client = net.smtp("crepes.fr")
+    net.start("crepes.fr")
+    net.close()
+    for late in (client.noop, lambda: net.smtp("crepes.fr"), lambda: net.host("late.example")):
+        with pytest.raises(ConnectionError):
+            late()
 
 
 def test_wrong_kinds_are_named() -> None:

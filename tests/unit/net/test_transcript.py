@@ -63,7 +63,7 @@ def test_saved_and_loaded_it_is_the_same(tmp_path: Path) -> None:
     ("damage", "says"),
     [
         (lambda v: "[]", "not a transcript"),
-        (lambda v: "{", "line 1"),
+        (lambda v: "{", "not JSON: .*line 1"),
         (lambda v: json.dumps({k: v[k] for k in v if k != "chunks"}), "chunks"),
         (lambda v: json.dumps(v | {"labels": [{"verb": "x"}]}), "damaged"),
     ],
