@@ -23,11 +23,13 @@ _ZONES_H = {
 }  # fmt: skip
 
 # date-time = [ day-name "," ] day month year hour ":" minute [ ":" second ] zone      RFC 5322 §3.3, §4.3
-# QUIRK: hyphens between day, month and year; long month names; fractions of a second; no zone at all.
+# QUIRK: hyphens between day, month and year; long month names; fractions of a second; no zone at all, or one such as
+# `GMT+0100`, `GMT+1`, `+01:00`, `+01`.
+_ZONE = rb"(?:GMT|UTC?)[+-]\d(?!\d)|(?:GMT|UTC?)?[+-] ?\d{2}(?::?\d{2})?(?!\d)|[A-Za-z]{1,5}"
 _DATE_TIME = re.compile(
     rb"(?:[A-Za-z]{3,9}[ ]?,?[ ]?)?(?P<day>\d{1,2})[ -](?P<month>[A-Za-z]{3,9})[ -](?P<year>\d{2,4})[ ,]{1,2}"
     rb"(?P<hour>\d{1,2}) ?: ?(?P<minute>\d{2})(?: ?: ?(?P<second>\d{1,2}))?(?:\.\d{1,9})?"
-    rb"(?: ?(?P<zone>[+-] ?\d{2}:?\d{2}|[A-Za-z]{1,5}))?(?![\w:])"
+    rb"(?: ?(?P<zone>" + _ZONE + rb"))?(?![\w:])"
 )
 # QUIRK: what C's ctime() writes: "Fri Nov 21 09:55:06 1997", with the zone before or after the year.
 _CTIME = re.compile(
@@ -39,7 +41,7 @@ _CTIME = re.compile(
 _ISO = re.compile(
     rb"(?P<year>\d{4})-(?P<month>\d{2})-(?P<day>\d{2})[Tt ]"
     rb"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{1,2}))?(?:[.,]\d{1,9})?"
-    rb"(?: ?(?P<zone>[+-]\d{2}:?\d{2}|[A-Za-z]{1,5}))?"
+    rb"(?: ?(?P<zone>" + _ZONE + rb"))?"
 )
 _BLANKS = re.compile(rb"[ \t\r\n]+")
 
@@ -104,9 +106,9 @@ def _year(text: bytes) -> int:
 
 def _zone_offset_s(zone: bytes) -> int | None:
     """Tell the seconds east of Greenwich, None when the zone says nothing. Source: RFC 5322 §3.3, §4.3."""
-    digits = zone.replace(b":", b"").replace(b" ", b"")
+    digits = zone.upper().lstrip(b"GMTUC").replace(b":", b"").replace(b" ", b"")
     if digits[:1] in (b"+", b"-"):
-        hours, minutes = int(digits[1:3]), int(digits[3:5])
+        hours, minutes = int(digits[1:3]), int(digits[3:5] or b"0")
         if digits == b"-0000" or minutes > 59 or hours > 23:
             return None
         return (hours * 3600 + minutes * 60) * (-1 if digits[:1] == b"-" else 1)

@@ -26,7 +26,7 @@ _IPV6 = re.compile(
 _USUAL_IPV6 = re.compile("H(?::H){7}|(?:H(?::H)*+)?+::(?:H(?::H)*+)?+".replace("H", "[0-9A-Fa-f]{1,4}+"))
 _USUAL_NAME = re.compile(r"(?:[A-Za-z0-9-]++\.)++[A-Za-z][A-Za-z0-9-]*+")
 _NOT_IN_A_NAME = re.compile(r"[\s\[\]=/:,]")
-_TLS = re.compile(r"(?<![A-Za-z0-9])(?:TLS|SSL)[v_ ]?\d", re.IGNORECASE)
+_TLS = re.compile(r"(?<![A-Za-z0-9])(?:(?:TLS|SSL)[v_ ]?\d|using TLS)", re.IGNORECASE)
 _GREETINGS = ("helo", "ehlo", "lhlo")
 _NO_GREETING = ("local", "http", "mapi", "nnfmp", "uucp", "esmtpshell")
 
@@ -200,9 +200,9 @@ def read_tolerantly(raw: bytes, start: int, end: int) -> Reading:
     peer = _peer(from_, with_, via)
     return Reading(
         from_=_host(from_.words) if from_ else None,
-        by=by.words[0] if by and by.words else None,
+        by=_word(by),
         with_=_text(with_),
-        id=_text(first.get("id")),
+        id=_word(first.get("id")),
         for_=_path(first.get("for")),
         via=_text(via),
         time=date.utc if date else None,
@@ -218,6 +218,11 @@ def _text(clause: Clause | None) -> str | None:
     return clause.value if clause and clause.words else None
 
 
+def _word(clause: Clause | None) -> str | None:
+    """Give a clause's first word. QUIRK: Haraka writes `id A1.1 envelope-from <alice@crepes.fr>`."""
+    return clause.words[0] if clause and clause.words else None
+
+
 def _host(words: tuple[str, ...]) -> str | None:
     """Choose the words that name the sender. QUIRK: `unknown [192.0.2.1]`, `mail pickup service`."""
     if len(words) > 1:
@@ -226,10 +231,10 @@ def _host(words: tuple[str, ...]) -> str | None:
 
 
 def _path(clause: Clause | None) -> str | None:
-    """Give the address of a `for` clause, which may hold but one path. Source: RFC 5321 §4.4."""
+    """Give the address of a `for` clause, which may hold but one path: the first. Source: RFC 5321 §4.4."""
     if not clause or not clause.words:
         return None
-    first = clause.words[0]
+    first = clause.words[0].rstrip(",")
     if "@" not in first and not first.startswith("<"):
         return clause.value
     return first[1:-1] if first.startswith("<") and first.endswith(">") else first

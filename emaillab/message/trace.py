@@ -44,6 +44,10 @@ if TYPE_CHECKING:
 _RECEIVED = re.compile(rb"^received[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)\n?", re.IGNORECASE | re.MULTILINE)
 
 
+# QUIRK: `(Authenticated sender: alice)` by Postfix, `(AUTH: PLAIN alice, …)` by Courier, `(SquirrelMail authenticated
+# user alice)`; but not `(not authenticated)`.
+_AUTHENTICATED = re.compile(r"^[( ]*(?:authenticated|auth: )| authenticated user", re.IGNORECASE)
+
 RESOLUTION_S = 1.0
 """A date-time ends with the second (RFC 5322 §3.3), so a difference of two is off by less than this, either way."""
 
@@ -180,11 +184,8 @@ class Hop:
     @property
     def authenticated(self) -> bool:
         """Tell whether the client had logged in: by its keyword, or by what a comment says."""
-        return self.protocol.authenticated or any(
-            comment.lower().lstrip("( ").startswith("authenticated") or " authenticated user" in comment.lower()
-            for clause in self.clauses
-            for comment in clause.comments
-        )
+        comments = (comment for clause in self.clauses for comment in clause.comments)
+        return self.protocol.authenticated or any(map(_AUTHENTICATED.search, comments))
 
     def to_json(self) -> dict[str, Any]:
         """Give the hop as plain values."""

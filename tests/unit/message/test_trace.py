@@ -214,6 +214,10 @@ DIALECTS: dict[str, tuple[str, dict[str, Any]]] = {
         "from a.org by b.org; Mon, 3 Mar 2025 07:00:00 EST",
         {"from_": "a.org", "by": "b.org", "helo": "a.org", "defects": ["date-format"]},
     ),
+    "zone of JavaScript": (
+        "from a.org by b.org; Mon, 3 Mar 2025 13:00:00 GMT+0100",
+        {"from_": "a.org", "by": "b.org", "helo": "a.org", "defects": ["date-format"]},
+    ),
     "unknown zone": (
         "from a.org by b.org; Mon, 3 Mar 2025 12:00:00 XYZ",
         {"from_": "a.org", "by": "b.org", "helo": "a.org", "zone_known": False, "defects": ["date-format"]},
@@ -263,6 +267,31 @@ DIALECTS: dict[str, tuple[str, dict[str, Any]]] = {
     "two paths": (
         f"from a.org by b.org for <x@b.org> for <y@b.org>; {DATE}",
         {"from_": "a.org", "by": "b.org", "for_": "x@b.org", "helo": "a.org", "defects": ["repeated-clause"]},
+    ),
+    "two paths in one for": (
+        f"from a.org by b.org for <x@b.org>, <y@b.org>; {DATE}",
+        {"from_": "a.org", "by": "b.org", "for_": "x@b.org", "helo": "a.org"},
+    ),
+    "haraka": (
+        f"from a.org (unknown [192.0.2.1]) by b.org (Haraka/3.0) with ESMTPA id A1.1 envelope-from <a@a.org>"
+        f" (authenticated bits=0); {DATE}",
+        {"from_": "a.org", "by": "b.org", "with_": "ESMTPA", "id": "A1.1", "from_ip": "192.0.2.1", "helo": "a.org"}
+        | {"esmtp": True, "authenticated": True},
+    ),
+    "courier": (
+        f"from a.org (a.org [192.0.2.1]) (AUTH: PLAIN alice, TLS: TLSv1.3,256bits,AES256) by b.org with esmtp; {DATE}",
+        {"from_": "a.org", "by": "b.org", "with_": "esmtp", "from_ip": "192.0.2.1", "helo": "a.org", "rdns": "a.org"}
+        | {
+            "esmtp": True,
+            "tls": True,
+            "authenticated": True,
+            "cipher": "AUTH: PLAIN alice, TLS: TLSv1.3,256bits,AES256",
+        },
+    ),
+    "mimecast": (
+        f"from a.org (a.org [192.0.2.1]) (Using TLS) by b.org with ESMTP id uk-mta-1; {DATE}",
+        {"from_": "a.org", "by": "b.org", "with_": "ESMTP", "id": "uk-mta-1", "from_ip": "192.0.2.1", "helo": "a.org"}
+        | {"rdns": "a.org", "esmtp": True, "tls": True, "cipher": "Using TLS"},
     ),
     "words before the clauses": (
         f"hello world by b.org; {DATE}",
