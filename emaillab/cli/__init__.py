@@ -42,7 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):  # a letter may hold characters that this terminal does not have
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        arguments = _parser(words).parse_args(words)
+        arguments, unknown = _parser(words).parse_known_args(words)
+        if unknown:
+            arguments.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
         status: int = arguments.run(arguments)
         print(end="", flush=True)
         return status
@@ -57,6 +59,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         _drop_unwritable()
         print(f"emaillab {words[0]}: {_sentence(error)}", file=sys.stderr)
         return USAGE
+
+
+def port(text: str) -> int:
+    """Read an option that is a port number, 0 to 65535."""
+    if not (text.isascii() and text.isdecimal()) or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port, 0 to 65535 (0 is any free one)")
+    return int(text)
 
 
 def _sentence(error: Exception) -> str:
@@ -85,7 +94,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
         if words and words[0] == name:
             module = importlib.import_module(f"emaillab.cli.{name}")
             module.add_arguments(command)
-            command.set_defaults(run=module.run)
+            command.set_defaults(run=module.run, parser=command)
     return parser
 
 

@@ -15,7 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from emaillab.cli import CommandError
+from emaillab.cli import CommandError, port
 
 COPY = "emaillab-course"
 FIRST = "00_start_here.ipynb"
@@ -24,7 +24,7 @@ PACKAGE = Path(__file__).resolve().parent.parent
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's options."""
-    parser.add_argument("--port", type=int, default=8888, help="JupyterLab's port, or the next free one (8888)")
+    parser.add_argument("--port", type=port, default=8888, help="JupyterLab's port, or the next free one (8888)")
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser, print the address")
     parser.add_argument(
         "--dir", type=Path, default=Path("emaillab-course"), help="where an installed course is copied to"

@@ -16,16 +16,15 @@ import importlib.util
 import itertools
 import json
 import os
-import re
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from emaillab.cli import CommandError
+from emaillab.cli import CommandError, port
 from emaillab.host.mailhost import IMPLICIT_TLS, PORTS, MailHost
 from emaillab.host.store import Store, StoreError
 from emaillab.net.clock import WallClock
@@ -34,45 +33,53 @@ from emaillab.net.outside import dial
 from emaillab.net.tcp import TcpNetwork
 from emaillab.net.tls import Authority
 from emaillab.net.transcript import Transcript
+from emaillab.net.zones import ZoneError, host_name
 from emaillab.protocol.backend import Envelope, Session
 from emaillab.protocol.machine import Refusal
 from emaillab.protocol.smtp.grammar import Reply
 
 ROUTE_HELP = "where mail for a domain goes; * is any other domain"
 QUEUE_S = 1.0  # how often the queue is looked at
-# sub-domain = Let-dig [Ldh-str]      RFC 5321 §4.1.2
-DOMAIN = re.compile(r"{label}(\.{label})*".format(label="[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"))
 
 
 def user(text: str) -> tuple[str, str]:
     """Read NAME:PASSWORD."""
     name, colon, password = text.partition(":")
-    if not colon or not name or not password:
+    if not colon or not name.partition("@")[0] or not password:
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME:PASSWORD")
-    return name.partition("@")[0], password
+    return name, password
 
 
 def domain(text: str) -> str:
     """Read a domain name."""
-    if len(text) > 253 or not DOMAIN.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a domain: labels of letters, digits and hyphens, with dots")
-    return text.lower()
-
-
-def port(text: str) -> int:
-    """Read a port number, 0 to 65535."""
-    if not text.isdecimal() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port, 0 to 65535 (0 is any free one)")
-    return int(text)
+    try:
+        return host_name(text)
+    except ZoneError:
+        wanted = "labels of letters, digits and hyphens, with dots"
+        raise argparse.ArgumentTypeError(f"{text!r} is not a domain: {wanted}") from None
 
 
 def route(text: str) -> tuple[str, str]:
     """Read DOMAIN=HOST:PORT."""
-    domain, equals, target = text.partition("=")
+    to, _, target = text.partition("=")
     host, colon, number = target.rpartition(":")
-    if not (domain and equals and host and colon and number.isdecimal() and int(number) < 65536):
+    if not (host and colon and host.isprintable() and " " not in host and number):
         raise argparse.ArgumentTypeError(f"{text!r} is not DOMAIN=HOST:PORT")
-    return domain.lower(), target
+    if not port(number):
+        raise argparse.ArgumentTypeError(f"{text!r} names no port: nothing listens on 0")
+    return to if to == "*" else domain(to), target
+
+
+def nonempty(text: str) -> str:
+    """Read a word that may not be empty, as an unset variable of a shell would be."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it is empty")
+    return text
+
+
+def folder(text: str) -> Path:
+    """Read the name of a folder."""
+    return Path(nonempty(text))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -80,11 +87,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--domain", default="localhost", type=domain, metavar="D", help="its mail domain (localhost)")
     parser.add_argument("--user", action="append", default=[], type=user, metavar="NAME:PASSWORD", help="add a user")
     parser.add_argument("--route", action="append", default=[], type=route, metavar="DOMAIN=HOST:PORT", help=ROUTE_HELP)
-    parser.add_argument("--bind", default="127.0.0.1", metavar="IP", help="the address to listen on (127.0.0.1)")
+    parser.add_argument(
+        "--bind", default="127.0.0.1", type=nonempty, metavar="IP", help="the address to listen on (127.0.0.1)"
+    )
     ports = parser.add_argument_group("services", "each starts only if its port is named; 0 means any free port")
     for name, number in PORTS.items():
         ports.add_argument(f"--{name}", type=port, metavar="PORT", help=f"the textbook's port is {number}")
-    parser.add_argument("--data", type=Path, metavar="DIR", help="keep all mail in this folder (in memory without)")
+    parser.add_argument("--data", type=folder, metavar="DIR", help="keep all mail in this folder (in memory without)")
     parser.add_argument("--cert-out", type=Path, metavar="FILE", help="write the certificate authority's certificate")
     parser.add_argument("--require-tls", action="store_true", help="take no password in the clear, even on loopback")
     parser.add_argument("--record", action="store_true", help="print every session (and keep it, with --data)")
@@ -94,16 +103,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until told to stop."""
-    named = {name: number for name in PORTS if (number := getattr(arguments, name)) is not None}
-    if not named:
-        raise CommandError("name at least one service with its port, such as --smtp 2525 (0 is any free port)")
-    authority = _authority(arguments, named)
+    named = _services(arguments)
+    users, authority = _users(arguments), _authority(arguments, named)
     clock = WallClock()
     network = TcpNetwork(clock, arguments.bind)
     network.record = arguments.record
     network.ended = _recorder(network, arguments.data) if arguments.record else None
     try:
         host = _host(arguments, authority, clock)
+        for name, password in users:
+            host.add_user(name, password)
         for name, number in named.items():
             network.ports[host.name, name] = number
             network.listen(host.service(name))
@@ -115,6 +124,33 @@ def run(arguments: argparse.Namespace) -> int:
     host.store.commit()
     host.store.close()
     return 0
+
+
+def _services(arguments: argparse.Namespace) -> dict[str, int]:
+    """Return the services that were named, with their ports."""
+    named: dict[str, int] = {}
+    for name in PORTS:
+        number = getattr(arguments, name)
+        if number is None:
+            continue
+        if number and number in named.values():
+            raise CommandError(f"--{name} cannot have port {number}: another service of this host has it")
+        named[name] = number
+    if not named:
+        raise CommandError("name at least one service with its port, such as --smtp 2525 (0 is any free port)")
+    return named
+
+
+def _users(arguments: argparse.Namespace) -> Iterable[tuple[str, str]]:
+    """Return names and passwords; who is given as an address has to be at this host."""
+    users: dict[str, tuple[str, str]] = {}
+    for address, password in arguments.user:
+        name, at, own = address.partition("@")
+        if at and own.lower() != arguments.domain:
+            raise CommandError(f"{address} is no user of {arguments.domain}: give a name alone, or --domain {own}")
+        if users.setdefault(name.casefold(), (name, password)) != (name, password):
+            raise CommandError(f"--user {name} is given twice, and not alike")
+    return users.values()
 
 
 def _authority(arguments: argparse.Namespace, named: dict[str, int]) -> Authority | None:
@@ -130,7 +166,7 @@ def _authority(arguments: argparse.Namespace, named: dict[str, int]) -> Authorit
 
 
 def _host(arguments: argparse.Namespace, authority: Authority | None, clock: WallClock) -> MailHost:
-    """Return the mail host, with its users."""
+    """Return the mail host."""
     names = tuple(dict.fromkeys(("localhost", "127.0.0.1", "::1", arguments.domain)))
     kind = DiscardingHost if arguments.discard else ServedHost
     host = kind(
@@ -143,8 +179,6 @@ def _host(arguments: argparse.Namespace, authority: Authority | None, clock: Wal
         require_tls=arguments.require_tls,
         log=False,
     )
-    for name, password in arguments.user:
-        host.add_user(name, password)
     return host
 
 

@@ -59,7 +59,7 @@ class TestUsage:
             (["demo", "--pcapng"], "expected one argument"),
             (["demo", "--network", "memory", "--pcapng", "/nowhere/x.pcapng"], "/nowhere/x.pcapng: No such file"),
             (["demo", "two\nlines"], "unrecognized arguments: two lines"),
-            (["lab", "--port", "eighty"], "invalid int value: 'eighty'"),
+            (["lab", "--port", "eighty"], "'eighty' is not a port"),
         ],
     )
     def test_wrong_usage(self, words: list[str], reason: str, capsys: pytest.CaptureFixture[str]) -> None:
