@@ -49,6 +49,9 @@ _SUPERSETS = {
     "iso2022_jp": "iso2022_jp_ext",
 }
 
+# QUIRK: where ISO 8859 has control characters, which no letter means, Windows has quotation marks, dashes and the euro.
+_WINDOWS_OCTET = re.compile(rb"[\x80-\x9f]")
+
 # Halves of a character, which UTF-7 can spell and nothing can write.
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -85,17 +88,17 @@ def python_codec(charset: str) -> str | None:
 def decode_text(data: bytes, declared: str | None) -> tuple[str, TextDecoding]:
     """Decode octets by the declared charset, its superset, strict UTF-8, and at last latin-1, which cannot fail.
 
+    The superset comes first where the declared charset has nothing but control characters for some octets.
     A text that fails all strict steps but is damaged in less than one place in twenty is still read by its
     declared charset, with U+FFFD in those places: better than to show a whole Chinese letter as latin-1.
 
     Returns: the text, and how it was found.
     """
     codec = python_codec(declared) if declared else "ascii"
-    for step, name in (
-        ("declared" if declared else "default", codec),
-        ("superset", _SUPERSETS.get(codec or "")),
-        ("utf-8", "utf-8"),
-    ):
+    steps = [("declared" if declared else "default", codec), ("superset", _SUPERSETS.get(codec or ""))]
+    if codec and codec.startswith("iso8859") and _WINDOWS_OCTET.search(data):
+        steps.reverse()
+    for step, name in (*steps, ("utf-8", "utf-8")):
         text = _strict(data, name)
         if text is not None and name is not None:
             return text, TextDecoding(declared, name, step, 0)

@@ -287,7 +287,10 @@ def test_m21_what_is_declared_and_what_is_there(encoding: bytes, body: bytes, ex
     [
         ("utf-8", "你好".encode(), "你好", "declared"),
         ("gb2312", "朱镕基".encode("gbk"), "朱镕基", "superset"),
-        ("iso-8859-1", b"\x93hi\x94", "\x93hi\x94", "declared"),
+        ("iso-8859-1", b"caf\xe9", "café", "declared"),
+        ("iso-8859-1", b"\x93hi\x94 \x80 5", "“hi” € 5", "superset"),
+        ("iso-8859-1", b"\x81hi\x94", "\x81hi\x94", "declared"),
+        ("iso-8859-9", b"\x93\xfe\x94", "“ş”", "superset"),
         ("us-ascii", "é".encode(), "é", "utf-8"),
         ("utf-8", b"caf\xe9", "café", "latin-1"),
         ("x-unknown", "你".encode(), "你", "utf-8"),
