@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from emaillab.charts.delays import Scale
-    from emaillab.message.writer import Source
+    from emaillab.message.source import Source
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,13 +29,13 @@ from emaillab.charts.style import GREY, INK, PAPER, SERIES, drawable, legend, ne
 from emaillab.charts.table import Column, Table, plain
 from emaillab.journey import Journey
 from emaillab.message.fields import parse_header
+from emaillab.message.source import octets_of
 from emaillab.message.trace import Hop, trace
-from emaillab.message.writer import octets_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from emaillab.message.writer import Source
+    from emaillab.message.source import Source
 
 AUTHOR = "the author"
 MOST_NAMES = 13  # bars that can still carry their numbers

@@ -33,7 +33,7 @@ from emaillab.message.trace import RESOLUTION_S, Gap, Trace, trace
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from emaillab.message.writer import Source
+    from emaillab.message.source import Source
 
 Trusted = Iterable[str] | Mapping[str, Iterable[str]]
 

@@ -32,10 +32,12 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from email.message import EmailMessage
+from typing import TypedDict, Unpack
 
 from .addresses import Address
 from .content import Attachable, Attachment, set_content
 from .envelope import Envelope, envelope
+from .field_writer import WIRE
 from .header_values import (
     Mailboxes,
     clean,
@@ -49,13 +51,17 @@ from .header_values import (
     unique,
 )
 from .original import Original
-from .writer import WIRE, Enclosure, Resent, Source, octets_of, to_bytes
+from .source import Source, octets_of
+from .writer import BLIND, Enclosure, Letter, Resent, to_bytes, without_fields
 
 __all__ = ["Attachment", "Envelope", "compose", "envelope", "forward", "redirect", "reply", "to_bytes"]
 
-# QUIRK: mailers write "Re:" in their user's language, count it ("Re[2]:") and use the wide Chinese colon.
-_RE = re.compile(r"(?:\s*(?:re|aw|sv|antw|回复|回覆|答复)\s*(?:[\[(]\d{1,4}[\])])?\s*[:：])+\s*", re.IGNORECASE)
-_FWD = re.compile(r"(?:\s*(?:fwd?|wg|转发|轉寄)\s*[:：])+\s*", re.IGNORECASE)
+# QUIRK: mailers write "Re:" in their user's language, count it ("Re[2]:", "Re^2:") and use the wide Chinese colon.
+_RE = re.compile(
+    r"(?:\s*(?:re|aw|sv|vs|antw|res|odp|回复|回覆|答复|答覆)\s*(?:[\[(]\d{1,4}[\])]|\^\d{1,4})?\s*[:：])+\s*",
+    re.IGNORECASE,
+)
+_FWD = re.compile(r"(?:\s*(?:fwd?|wg|tr|rv|enc|转发|轉寄|轉發)\s*[:：])+\s*", re.IGNORECASE)
 
 
 def compose(
@@ -72,7 +78,7 @@ def compose(
     headers: Mapping[str, str] | None = None,
     date: datetime | None = None,
     message_id: str | None = None,
-) -> EmailMessage:
+) -> Letter:
     """Write a letter.
 
     Arguments: `date` must know its zone; without it the wall clock is asked, and without `message_id` one is drawn.
@@ -84,7 +90,7 @@ def compose(
     writers = [one for group in mailboxes(from_, "from_") for one in group.members]
     if len(writers) != 1:
         raise ValueError(f"from_ names {len(writers)} mailboxes; a letter has one writer")
-    message = EmailMessage(policy=WIRE)
+    message = Letter(policy=WIRE)
     message["Date"] = date_of(date)
     set_mailboxes(message, "From", mailboxes(writers, "from_"))
     set_mailboxes(message, "To", mailboxes(to, "to"))
@@ -99,6 +105,19 @@ def compose(
     return message
 
 
+class Options(TypedDict, total=False):
+    """What else may be said of an answer or a letter passed on, as in `compose`."""
+
+    cc: Mailboxes
+    bcc: Mailboxes
+    html: str | None
+    images: Iterable[Attachable]
+    attachments: Iterable[Attachable]
+    headers: Mapping[str, str] | None
+    date: datetime | None
+    message_id: str | None
+
+
 def reply(
     original: Source,
     text: str,
@@ -106,16 +125,11 @@ def reply(
     from_: str | Address,
     all: bool = False,
     quote: bool = True,
-    cc: Mailboxes = (),
-    bcc: Mailboxes = (),
-    html: str | None = None,
-    images: Iterable[Attachable] = (),
-    attachments: Iterable[Attachable] = (),
-    headers: Mapping[str, str] | None = None,
-    date: datetime | None = None,
-    message_id: str | None = None,
-) -> EmailMessage:
+    **options: Unpack[Options],
+) -> Letter:
     """Answer a letter: to Reply-To or else From; with `all`, to everybody but oneself.
+
+    Arguments: `options` are those of `compose`: cc, bcc, html, images, attachments, headers, date, message_id.
 
     Raises: ValueError when the original names nobody who could be answered.
     Source: RFC 5322 §3.6.2 (Reply-To), §3.6.3 (who gets it), §3.6.4 (In-Reply-To, References), §3.6.5 ("Re: ").
@@ -125,25 +139,20 @@ def reply(
     to, others = _answered(letter, own, everybody=all)
     known = {*own, *map(key, to)}
     copies = [one for one in others if key(one) not in known]
+    added = [one for group in mailboxes(options.get("cc", ()), "cc") for one in group.members]
     thread = {"In-Reply-To": letter.message_id, "References": " ".join(letter.thread)}
-    return compose(
-        from_,
-        to,
-        "Re: " + _bare(letter.subject, _RE),
-        text + letter.quoted() if quote else text,
-        cc=unique([*copies, *(one for group in mailboxes(cc, "cc") for one in group.members)]),
-        bcc=bcc,
-        html=html,
-        images=images,
-        attachments=attachments,
-        headers={name: value for name, value in thread.items() if value} | dict(headers or {}),
-        date=date,
-        message_id=message_id,
-    )
+    options["cc"] = unique([*copies, *added])
+    options["headers"] = {name: value for name, value in thread.items() if value} | dict(options.get("headers") or {})
+    subject = "Re: " + _bare(letter.subject, _RE)
+    return compose(from_, to, subject, text + letter.quoted() if quote else text, **options)
 
 
 def _answered(letter: Original, own: set[str], everybody: bool) -> tuple[list[Address], list[Address]]:
     """Choose who is answered, and who else gets it."""
+    # QUIRK: no RFC has Mail-Followup-To, but the readers of lists say there who is to get the answers to all.
+    wanted = letter.mailboxes("Mail-Followup-To") if everybody else []
+    if wanted and (to := unique(one for one in wanted if key(one) not in own)):
+        return to, []
     writers = letter.mailboxes("Reply-To") or letter.mailboxes("From") or letter.mailboxes("Sender")
     if not writers:
         raise ValueError("the original has no address in Reply-To, From or Sender: there is nobody to answer")
@@ -163,32 +172,23 @@ def forward(
     from_: str | Address,
     to: Mailboxes,
     as_attachment: bool = True,
-    cc: Mailboxes = (),
-    bcc: Mailboxes = (),
-    headers: Mapping[str, str] | None = None,
-    date: datetime | None = None,
-    message_id: str | None = None,
-) -> EmailMessage:
-    """Pass a letter on: whole, as a `message/rfc822` part that `to_bytes` writes octet for octet, or quoted inline.
+    **options: Unpack[Options],
+) -> Letter:
+    """Pass a letter on: whole, as a `message/rfc822` part that is written octet for octet, or quoted inline.
 
-    Inline, the original's attachments come along as attachments.
+    Inline, the original's attachments come along as attachments. Bcc stays behind, as in the writer's own copy.
+
+    Arguments: `options` are those of `compose`: cc, bcc, html, images, attachments, headers, date, message_id.
 
     Source: RFC 2046 §5.2.1; RFC 5322 §3.6.6 (this is forwarding, not resending).
     """
     letter = Original(octets_of(original))
-    files = [Enclosure.of(letter.octets)] if as_attachment else [Attachment(*one) for one in letter.attachments()]
-    return compose(
-        from_,
-        to,
-        "Fwd: " + _bare(letter.subject, _FWD),
-        text if as_attachment else text + letter.shown(),
-        cc=cc,
-        bcc=bcc,
-        attachments=files,
-        headers=headers,
-        date=date,
-        message_id=message_id,
-    )
+    files: list[Attachable] = [Attachment(*one) for one in letter.attachments()]
+    if as_attachment:
+        files = [Enclosure.of(without_fields(letter.octets, BLIND))]
+    options["attachments"] = [*files, *options.get("attachments", ())]
+    subject = "Fwd: " + _bare(letter.subject, _FWD)
+    return compose(from_, to, subject, text if as_attachment else text + letter.shown(), **options)
 
 
 def redirect(

@@ -21,10 +21,11 @@ from typing import Any, TypeAlias
 from urllib.parse import quote
 
 from .encodings import encode_base64, encode_quoted_printable
+from .field_writer import WIRE
 from .header_values import clean
 from .sizes import best_encoding
 from .words import LINE_LIMIT
-from .writer import WIRE, Enclosure, to_bytes
+from .writer import Enclosure, to_bytes
 
 _SEVEN_BIT = re.compile(r"[\t\r\n -~]*")
 _LINE_END = re.compile(r"\r\n|\r|\n")

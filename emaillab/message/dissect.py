@@ -14,14 +14,11 @@ True
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-from typing import Protocol
-
 from .checks import LineEnds, line_class, line_ends
 from .defects import Defect, Span
 from .fields import Field, Header
 from .part import Part
+from .source import Source, octets_of
 from .structure import MAX_DEPTH, MAX_PARTS, Builder
 
 __all__ = [
@@ -35,19 +32,7 @@ __all__ = [
     "dissect",
     "line_class",
     "line_ends",
-    "read_source",
 ]
-
-
-class BinaryFile(Protocol):
-    """What can be read for bytes."""
-
-    def read(self) -> bytes:
-        """Read all that is left."""
-
-
-Source = bytes | bytearray | memoryview | str | os.PathLike[str] | BinaryFile
-"""A message: its octets, the path of its file, an open binary file, or a message of the standard library."""
 
 
 def dissect(source: Source, *, max_depth: int = MAX_DEPTH, max_parts: int = MAX_PARTS) -> Part:
@@ -62,24 +47,4 @@ def dissect(source: Source, *, max_depth: int = MAX_DEPTH, max_parts: int = MAX_
     Raises: OSError when a file cannot be read, TypeError or ValueError when `source` is none of the above.
     Source: RFC 5322, RFC 2045, RFC 2046.
     """
-    return Builder(read_source(source), max_depth, max_parts).build()
-
-
-def read_source(source: object) -> bytes:
-    """Get a message's octets from whatever holds them; see `Source`. A message object is written with CRLF."""
-    if isinstance(source, bytes):
-        return source
-    if isinstance(source, (bytearray, memoryview)):
-        return bytes(source)
-    if isinstance(source, str) and "\n" in source:
-        raise ValueError("a message is bytes and a str is the path of its file: read it as bytes, or use .encode()")
-    if isinstance(source, (str, os.PathLike)):
-        return Path(source).read_bytes()
-    octets = source
-    if as_bytes := getattr(source, "as_bytes", None):
-        octets = as_bytes(policy=as_bytes.__self__.policy.clone(linesep="\r\n"))
-    elif read := getattr(source, "read", None):
-        octets = read()
-    if not isinstance(octets, bytes):
-        raise TypeError(f"expected a message as bytes, path, binary file or EmailMessage, not {type(octets).__name__}")
-    return octets
+    return Builder(octets_of(source), max_depth, max_parts).build()

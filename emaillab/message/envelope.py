@@ -17,7 +17,8 @@ from email.message import Message
 from typing import Any, NamedTuple
 
 from .addresses import Address, parse_addresses
-from .writer import ascii_domain, resent_block, wire_address
+from .field_writer import ascii_domain, wire_address
+from .writer import resent_block
 
 
 class Envelope(NamedTuple):

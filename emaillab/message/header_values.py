@@ -15,12 +15,14 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from email.headerregistry import Address as HeaderAddress
+from email.headerregistry import Group
 from email.message import EmailMessage
 from email.utils import format_datetime
 
 from .addresses import Address, AddressGroup, parse_address_groups
+from .field_writer import ascii_domain
 from .words import encode_words
-from .writer import ascii_domain
 
 Mailboxes = str | Address | Iterable[str | Address]
 """One or many: `"Bob <bob@b.org>"`, `"a@b.org, c@d.org"`, `["a@b.org", "friends: c@d.org, e@f.org;"]`."""
@@ -32,7 +34,7 @@ _MESSAGE_ID = re.compile(r"<?([!-;=?-~]+@[!-;=?-~]+)>?")
 # What no header value may hold; all of these end a line for one reader or another.
 _NOT_IN_A_HEADER = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _CONTROL_NAMES = {"\0": "NUL", "\n": "LF", "\r": "CR"}
-_DOMAIN = re.compile(r"\[[!-Z^-~]+\]|[^\x00-\x20\x7f()<>@,;:\\\"\[\].]+(?:\.[^\x00-\x20\x7f()<>@,;:\\\"\[\].]+)*\.?")
+_DOMAIN = re.compile(r"\[[!-Z^-~]+\]|[^\x00-\x20\x7f()<>@,;:\\\"\[\].]+(?:\.[^\x00-\x20\x7f()<>@,;:\\\"\[\].]+)*")
 _OWN_FIELDS = ("date", "from", "to", "cc", "bcc", "subject", "message-id", "mime-version")
 
 
@@ -61,7 +63,8 @@ def mailboxes(value: Mailboxes, what: str) -> list[AddressGroup]:
         groups = [group for one in value for group in mailboxes(one, what)]
     for one in (member for group in groups for member in group.members):
         clean(one.name + one.local + one.domain, what)
-        if not one.local or not _DOMAIN.fullmatch(one.domain):
+        run_together = "@" in one.local and isinstance(value, str) and one.addr_spec not in value
+        if not one.local or run_together or not _DOMAIN.fullmatch(one.domain):
             shown = one.addr_spec or one.name
             raise ValueError(f"{what} holds {shown!r}, which is no address: expected local-part@domain")
     return groups
@@ -71,28 +74,14 @@ def set_mailboxes(message: EmailMessage, name: str, groups: Sequence[AddressGrou
     """Change a message to hold an address field; an empty list sets none."""
     if not groups:
         return
-    written = [
-        ", ".join(map(_written, group.members))
-        if group.name is None
-        else f"{_phrase(group.name)}: {', '.join(map(_written, group.members))};"
+    message[name] = [
+        _written(group.members[0]) if group.name is None else Group(group.name, map(_written, group.members))
         for group in groups
     ]
-    message[name] = ", ".join(written)
-    understood = [(one.username, one.domain) for one in message[name].addresses]
-    meant = [(one.local, one.domain) for group in groups for one in group.members]
-    if understood != meant:
-        raise ValueError(f"{name} cannot be written so that every reader finds {meant}")
 
 
-def _written(one: Address) -> str:
-    spec = Address("", one.local, one.domain).addr_spec
-    return f"{_phrase(one.name)} <{spec}>" if one.name else spec
-
-
-def _phrase(name: str) -> str:
-    if "=?" in name:
-        return literal(name)
-    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+def _written(one: Address) -> HeaderAddress:
+    return HeaderAddress(one.name, one.local, one.domain)
 
 
 def set_header(message: EmailMessage, name: str, value: str) -> None:

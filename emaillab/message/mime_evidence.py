@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from .dissect import dissect
 from .part import Part
-from .writer import Source, octets_of
+from .source import Source
 
 ENCODINGS = ("7bit", "8bit", "binary", "quoted-printable", "base64", "x-unknown")
 """The five values of RFC 2045 §6.1, and one that nobody has defined."""
@@ -57,7 +57,7 @@ def two_viewers(source: Source) -> tuple[Seen, Seen]:
     Without MIME the body is one text in ASCII; with it, the first leaf is read as its header says.
     Source: RFC 2045 §1, §5.2.
     """
-    letter = dissect(octets_of(source))
+    letter = dissect(source)
     body = letter.raw[slice(*letter.body_span)]
     leaf = next(part for part in letter.walk() if not part.children)
     old = Seen("RFC 822", "text/plain", body.decode("ascii", "replace"))
@@ -71,7 +71,7 @@ def without_each(source: Source, names: Iterable[str] = ("MIME-Version", "Conten
     Returns: first the letter as it is, then one effect for each field, in the order of the letter.
     Source: RFC 2045 §4, §5.2, §6.1, §7; RFC 2183.
     """
-    letter = dissect(octets_of(source))
+    letter = dissect(source)
     begins = tuple(name.lower() for name in names)
     effects = [_effect("nothing", letter)]
     for part in letter.walk():
@@ -90,7 +90,7 @@ def relabelled(source: Source, number: str, types: Iterable[str]) -> dict[str, P
     Returns: for each type the part as it is read now. Raises: KeyError when there is no such part.
     Source: RFC 2045 §5.
     """
-    letter = dissect(octets_of(source))
+    letter = dissect(source)
     part = letter.part(number) if number else letter
     if part is None:
         raise KeyError(f"the letter has no part {number}")

@@ -24,7 +24,8 @@ from typing import Any, Protocol
 
 from .dates import parse_date
 from .fields import parse_addresses, parse_header
-from .writer import Source, octets_of, to_bytes
+from .source import Source, octets_of
+from .writer import to_bytes
 
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 # A From line begins a letter at the file's start or after an empty line.  RFC 4155, appendix A

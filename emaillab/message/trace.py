@@ -28,17 +28,14 @@ from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from datetime import datetime
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from .clauses import Clause, read_clauses
 from .defects import Defect, Span
 from .fields import parse_header
 from .marks import Mark, marks_of
 from .received import Reading, cipher_of, read_received
-
-if TYPE_CHECKING:
-    from .writer import Source
-
+from .source import Source, octets_of
 
 # A field from its name to its last fold, as `parse_header` cuts it.   RFC 5322 §2.2
 _RECEIVED = re.compile(rb"^received[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)\n?", re.IGNORECASE | re.MULTILINE)
@@ -302,19 +299,16 @@ def trace(source: Source) -> Trace:
     Raises: OSError when a file cannot be read.
     Source: RFC 5321 §4.4.
     """
-    if not isinstance(source, bytes):
-        from .writer import octets_of
-
-        source = octets_of(source)
+    raw = octets_of(source)
     hops: list[Hop] = []
     before: datetime | None = None
-    for field in reversed(list(_RECEIVED.finditer(source, *parse_header(source).span))):
-        reading = read_received(source, *field.span(1))
+    for field in reversed(list(_RECEIVED.finditer(raw, *parse_header(raw).span))):
+        reading = read_received(raw, *field.span(1))
         time = reading.time
         delay_s = None if time is None or before is None else (time - before).total_seconds()
-        hops.append(Hop(reading, delay_s, field.span(), source))
+        hops.append(Hop(reading, delay_s, field.span(), raw))
         before = time
-    return Trace(tuple(hops), source)
+    return Trace(tuple(hops), raw)
 
 
 # --- as text ---
