@@ -20,7 +20,14 @@ from typing import Any, NoReturn
 
 FILE_NAME = "mail.sqlite"
 APPLICATION_ID = 0x656D6C62  # "emlb", in the header of every file of ours
-FORMAT = 1
+FORMAT = 2
+
+# Names that a user wants to see in a list, whether there is such a mailbox or not: new in format 2.
+SUBSCRIPTIONS = """
+CREATE TABLE subscription (
+    account INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY (account, name)
+) WITHOUT ROWID;
+"""
 
 # A letter's octets are stored once, however many mailboxes hold it; `holders` counts them.
 TABLES = f"""
@@ -36,6 +43,7 @@ CREATE TABLE message (
     size INTEGER NOT NULL, internal_date INTEGER NOT NULL, flags TEXT NOT NULL,
     PRIMARY KEY (mailbox, uid)
 ) WITHOUT ROWID;
+{SUBSCRIPTIONS}
 CREATE TABLE letter (
     place INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, reverse_path TEXT NOT NULL, body TEXT NOT NULL,
     arrived_at INTEGER NOT NULL, size INTEGER NOT NULL, content BLOB NOT NULL
@@ -192,6 +200,8 @@ def _prepare(connection: sqlite3.Connection, file: Path) -> None:
     connection.execute("PRAGMA synchronous = FULL")  # a commit returns when the octets are on the disk
     if not objects:
         connection.executescript(TABLES)
+    elif version < FORMAT:
+        connection.executescript(f"BEGIN; {SUBSCRIPTIONS} PRAGMA user_version = {FORMAT}; COMMIT")
     connection.executescript("BEGIN EXCLUSIVE; COMMIT")  # takes the lock now, and shows that the file can be written
 
 

@@ -118,7 +118,7 @@ class Mailbox(Protocol):
 
 
 class Account(Protocol):
-    """A user's mail on this host."""
+    """A user's mail on this host; changes are durable after the next commit."""
 
     name: str
 
@@ -127,6 +127,27 @@ class Account(Protocol):
 
     def mailbox(self, name: str) -> Mailbox | None:
         """Return a mailbox, or None; INBOX in any case, always there."""
+
+    def create_mailbox(self, name: str) -> None:
+        """Add an empty mailbox, with a UIDVALIDITY that this name never had."""
+
+    def delete_mailbox(self, name: str) -> None:
+        """Remove a mailbox and all that is in it; a session that looks at it sees it empty."""
+
+    def rename_mailbox(self, name: str, to: str) -> None:
+        """Change a mailbox's name, but not its messages."""
+
+    def copy(self, source: Mailbox, uids: Sequence[int], target: Mailbox) -> list[int]:
+        """Copy messages, all or none. Returns: their new UIDs. Raises: KeyError when one is gone."""
+
+    def subscriptions(self) -> Sequence[str]:
+        """Return the mailbox names that the user wants to see; they need not exist."""
+
+    def subscribe(self, name: str) -> None:
+        """Add a name to the subscriptions; harmless when it is there."""
+
+    def unsubscribe(self, name: str) -> None:
+        """Take a name off the subscriptions; harmless when it is not there."""
 
     def lock_maildrop(self, holder: str) -> bool:
         """Take the exclusive POP3 lock on INBOX; False when another session holds it (RFC 1939 §4)."""

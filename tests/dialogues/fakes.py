@@ -1,6 +1,6 @@
 """A mail host made of dictionaries: b.example with its users alice and bob, both with the password "secret"."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from emaillab.protocol.backend import Entry, Envelope, Session
@@ -50,12 +50,38 @@ class FakeAccount:
         self.name = name
         self.mailboxes = {"INBOX": FakeMailbox("INBOX", letters), "Sent": FakeMailbox("Sent")}
         self._holder = ""
+        self._subscribed: set[str] = set()
 
     def mailbox_names(self) -> list[str]:
         return list(self.mailboxes)
 
     def mailbox(self, name: str) -> FakeMailbox | None:
         return self.mailboxes.get("INBOX" if name.upper() == "INBOX" else name)
+
+    def create_mailbox(self, name: str) -> None:
+        self.mailboxes[name] = FakeMailbox(name)
+
+    def delete_mailbox(self, name: str) -> None:
+        box = self.mailboxes.pop(name)
+        box.remove([entry.uid for entry in box.entries()])
+
+    def rename_mailbox(self, name: str, to: str) -> None:
+        box = self.mailboxes[to] = self.mailboxes.pop(name)
+        box.name = to
+
+    def copy(self, source: FakeMailbox, uids: Sequence[int], target: FakeMailbox) -> list[int]:
+        entries = {entry.uid: entry for entry in source.entries()}
+        chosen = [entries[uid] for uid in uids]
+        return [target.append(source.raw(entry.uid), entry.flags, entry.internal_date) for entry in chosen]
+
+    def subscriptions(self) -> list[str]:
+        return sorted(self._subscribed)
+
+    def subscribe(self, name: str) -> None:
+        self._subscribed.add(name)
+
+    def unsubscribe(self, name: str) -> None:
+        self._subscribed.discard(name)
 
     def lock_maildrop(self, holder: str) -> bool:
         self._holder = self._holder or holder

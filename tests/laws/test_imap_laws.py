@@ -56,6 +56,15 @@ SEEDS = [
     b"c NOOP\r\n",
     b"c CLOSE\r\n",
     b"c SELECT &g0l6Pw-\r\n",
+    b'c CREATE "&g0l6Pw-/a"\r\n',
+    b"c DELETE Sent\r\n",
+    b"c RENAME INBOX {5}\r\na/b/c\r\n",
+    b"c RENAME Sent a\r\n",
+    b"c SUBSCRIBE INBOX\r\n",
+    b"c UNSUBSCRIBE Sent\r\n",
+    b'c LSUB "" %\r\n',
+    b"c COPY 1:2 Sent\r\n",
+    b"c UID COPY 2:* INBOX\r\n",
 ]
 
 

@@ -75,6 +75,13 @@ class StoreAndPicture(RuleBasedStateMachine):
         for uid in uids:
             self.now[name].messages.pop(uid, None)
 
+    @rule(name=st.sampled_from(NAMES), data=st.data())
+    def copy(self, name: str, data: st.DataObject) -> None:
+        uids = data.draw(st.lists(st.sampled_from(sorted(self.now[name].messages) or [0]), unique=True, max_size=3))
+        uids = [uid for uid in uids if uid]
+        expected = [self.now[name].add(*self.now[name].messages[uid]) for uid in uids]
+        assert self.box(name).take(self.box(name), uids) == expected
+
     @rule()
     def commit(self) -> None:
         if not self.store.pending:

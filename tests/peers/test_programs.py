@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import imaplib
 import os
 import pty
 import subprocess
@@ -211,6 +212,28 @@ class TestReaders:
         assert len(listing.split()) == 2 + 3
         assert b"by hand\r\n" in by_curl(tool("curl"), mailbox, "imap:INBOX;MAILINDEX=3")
 
+    def test_mbsync_makes_folders_on_both_sides(self, tool: Tool, mailbox: Serve, tmp_path: Path) -> None:
+        with imaplib.IMAP4(*mailbox.at("imap")) as client:
+            client.login(USER, PASSWORD)
+            client.create("Work/2026")
+            client.append("Work/2026", r"(\Flagged)", None, HARD)
+        for folder in ("cur", "new", "tmp"):
+            (tmp_path / "mail" / "Mine" / folder).mkdir(parents=True)
+        (tmp_path / "mail" / "Mine" / "new" / "1.mine.here").write_bytes(b"Subject: mine\n\nby hand\n")
+        file = self.config(
+            tmp_path,
+            "mbsyncrc",
+            f"IMAPStore far\nHost 127.0.0.1\nPort {mailbox.port('imap')}\nUser {USER}\nPass {PASSWORD}\n"
+            f"SSLType None\nAuthMechs *\n\nMaildirStore near\nPath {tmp_path}/mail/\nInbox {tmp_path}/mail/INBOX\n"
+            "SubFolders Verbatim\n\n"
+            "Channel lab\nFar :far:\nNear :near:\nPatterns *\nCreate Both\nSync All\nSyncState *\n",
+        )
+        copied = run(tool("mbsync"), "--config", file, "lab", env={"HOME": str(tmp_path)})
+        assert copied.returncode == 0, copied.stderr
+        [work] = (tmp_path / "mail" / "Work" / "2026").glob("*/*,*")
+        assert work.name.endswith("2,F")
+        assert b"by hand\r\n" in by_curl(tool("curl"), mailbox, "imap:Mine;MAILINDEX=1")
+
     def test_fetchmail_takes_the_maildrop_away(self, tool: Tool, mailbox: Serve, tmp_path: Path) -> None:
         file = self.config(
             tmp_path,
@@ -241,6 +264,22 @@ class TestReaders:
         shown = on_a_terminal(command, {"HOME": str(tmp_path), "TERM": "xterm", "LANG": "C.UTF-8"})
         assert saved.exists(), shown[-2000:]
         assert saved.read_bytes().count(b"space at the end \n") == 3
+
+    def test_mutt_saves_into_a_mailbox_that_it_makes(self, tool: Tool, mailbox: Serve, tmp_path: Path) -> None:
+        place = f"imap://{USER}@127.0.0.1:{mailbox.port('imap')}"
+        file = self.config(
+            tmp_path,
+            "muttrc",
+            f"set imap_user={USER} imap_pass={PASSWORD} ssl_starttls=no ssl_force_tls=no folder={place}\n"
+            "set move=no confirmappend=no confirmcreate=no delete=yes wait_key=no sleep_time=0 quit=yes\n"
+            "push '<tag-pattern>~A<enter><tag-prefix><save-message>=Saved<enter><quit>'\n",
+        )
+        command = [tool("mutt"), "-F", str(file), "-f", place]
+        shown = on_a_terminal(command, {"HOME": str(tmp_path), "TERM": "xterm", "LANG": "C.UTF-8"})
+        with imaplib.IMAP4(*mailbox.at("imap")) as client:
+            client.login(USER, PASSWORD)
+            assert client.select("Saved") == ("OK", [b"3"]), shown[-2000:]
+            assert client.select("INBOX") == ("OK", [b"0"]), shown[-2000:]
 
 
 def on_a_terminal(command: list[str], environment: dict[str, str]) -> bytes:

@@ -247,6 +247,21 @@ class TestImaplib:
         imap.fetch("1", "(RFC822)")
         assert b"\\Seen" in imap.fetch("1", "(FLAGS)")[1][0]
 
+    def test_mailboxes_are_put_in_order(self, imap: imaplib.IMAP4) -> None:
+        for done in (imap.create("Work/2026"), imap.subscribe("Work/2026"), imap.append("INBOX", None, None, LETTER)):
+            assert done[0] == "OK"
+        imap.select()
+        assert imap.copy("1", "Work/2026")[0] == "OK"
+        assert imap.uid("COPY", "1", "Work/2026")[0] == "OK"
+        assert imap.rename("Work", "Done") == ("OK", [b"renamed"])
+        assert imap.lsub()[1] == [b'() "/" "Work/2026"']
+        assert imap.select("Done/2026") == ("OK", [b"2"])
+        assert imap.fetch("2", "(BODY.PEEK[])")[1][0][1] == LETTER
+        for done in (imap.unsubscribe("Work/2026"), imap.delete("Done/2026")):
+            assert done[0] == "OK"
+        assert imap.list()[1] == [rb'(\HasNoChildren) "/" "INBOX"']
+        assert imap.response("EXPUNGE")[1] == [b"1", b"1"]  # what is selected still is gone too
+
     def test_search(self, imap: imaplib.IMAP4) -> None:
         for number in range(5):
             imap.append("INBOX", r"(\Flagged)" if number % 2 else None, None, b"Subject: s%d\r\n\r\n" % number)

@@ -149,6 +149,31 @@ class ImapClient:
         response = self._data(b"LIST", string(encode_name(reference)), string(encode_name(pattern)))
         return [_list_entry(data) for data in response.all("LIST")]
 
+    def lsub(self, reference: str = "", pattern: str = "*") -> Mailboxes:
+        """List the subscriptions whose names match. Raises: Refused."""
+        response = self._data(b"LSUB", string(encode_name(reference)), string(encode_name(pattern)))
+        return [_list_entry(data) for data in response.all("LSUB")]
+
+    def create(self, mailbox: str) -> Response:
+        """Make a mailbox."""
+        return self._say(b"CREATE", _mailbox(mailbox))
+
+    def delete(self, mailbox: str) -> Response:
+        """Remove a mailbox and all that is in it."""
+        return self._say(b"DELETE", _mailbox(mailbox))
+
+    def rename(self, mailbox: str, to: str) -> Response:
+        """Change the name of a mailbox and of those below it."""
+        return self._say(b"RENAME", _mailbox(mailbox), _mailbox(to))
+
+    def subscribe(self, mailbox: str) -> Response:
+        """Add a mailbox to those that programs should show."""
+        return self._say(b"SUBSCRIBE", _mailbox(mailbox))
+
+    def unsubscribe(self, mailbox: str) -> Response:
+        """Take a mailbox off those that programs should show."""
+        return self._say(b"UNSUBSCRIBE", _mailbox(mailbox))
+
     def status(self, mailbox: str, items: Sequence[str] = ("MESSAGES", "UIDNEXT", "UNSEEN")) -> dict[str, int]:
         """Count a mailbox's messages without opening it. Raises: Refused."""
         response = self._data(b"STATUS", _mailbox(mailbox), f"({' '.join(items)})".encode())
@@ -202,6 +227,10 @@ class ImapClient:
         charset = [] if all(text.isascii() for text in criteria) else [b"CHARSET UTF-8"]
         response = self._data(_uid(b"SEARCH", uid), *charset, *words)
         return [number for data in response.all("SEARCH") for number in data.values if isinstance(number, int)]
+
+    def copy(self, numbers: Numbers, mailbox: str, *, uid: bool = False) -> Response:
+        """Copy messages into a mailbox: `.coded("COPYUID")` tells which UIDs they have there."""
+        return self._say(_uid(b"COPY", uid), _set(numbers), _mailbox(mailbox))
 
     def expunge(self, uids: Numbers | None = None) -> Response:
         """Remove what is marked \\Deleted, or of that only the UIDs named (UIDPLUS): `.numbers("EXPUNGE")`."""

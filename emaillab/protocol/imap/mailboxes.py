@@ -8,14 +8,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NoReturn
 
 from emaillab.protocol.backend import Mailbox
 from emaillab.protocol.imap.grammar import SYSTEM_FLAGS, Cursor, ImapReply, flag_list, string
 from emaillab.protocol.imap.names import DELIMITER, decode_name, encode_name, listed
-from emaillab.protocol.imap.session import ImapSession
+from emaillab.protocol.imap.session import ImapSession, parse_mailbox
 from emaillab.protocol.imap.view import View
-from emaillab.protocol.machine import Outcome, Refusal, verb
+from emaillab.protocol.machine import Outcome, verb
 
 STATUS_ITEMS = ("MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "SIZE")
 
@@ -40,25 +39,17 @@ class MailboxCommands(ImapSession):
         cursor.end()
         closed = [] if self.view is None else [b"* OK [CLOSED] the mailbox selected before is closed\r\n"]
         self.view = None  # also when the new one cannot be opened
-        self.view = View(self._mailbox(name), read_only=read_only)
+        self.view = View(self._existing(name), read_only=read_only)
         code, how = (b"READ-ONLY", "for reading only") if read_only else (b"READ-WRITE", "for reading and writing")
         return ImapReply(Outcome.OK, f"selected {how}", code=code, untagged=(*closed, *_summary(self.view)))
 
     @verb("LIST reference mailbox-pattern", rfc="9051 §6.3.9")
     def list_(self, args: bytes) -> ImapReply:
         """List the mailboxes whose names match a pattern."""
-        cursor = self.cursor(args)
-        cursor.space()
-        reference = parse_mailbox(cursor, "a reference name")
-        cursor.space()
-        pattern = decode_name(cursor.list_mailbox())
-        cursor.end()
-        if not pattern:  # a question about the delimiter
-            found = [("\\Noselect", "")]
-        else:
-            found = list(listed(self._logged_in.mailbox_names(), reference + pattern))
-        delimiter = string(DELIMITER.encode())
-        lines = [b"* LIST (%b) %b %b\r\n" % (a.encode(), delimiter, string(encode_name(name))) for a, name in found]
+        pattern = parse_pattern(self.cursor(args))
+        # An empty pattern is a question about the delimiter.
+        found = listed(self._logged_in.mailbox_names(), pattern) if pattern else [("\\Noselect", "")]
+        lines = [list_line(b"LIST", attributes, name) for attributes, name in found]
         return ImapReply(Outcome.OK, "that is all", untagged=tuple(lines))
 
     @verb("NAMESPACE", rfc="2342 §5")
@@ -77,7 +68,7 @@ class MailboxCommands(ImapSession):
         cursor.space()
         items = cursor.items(lambda: cursor.keyword("one of " + " ".join(STATUS_ITEMS), STATUS_ITEMS))
         cursor.end()
-        mailbox = self._mailbox(name)
+        mailbox = self._existing(name)
         values = b" ".join(b"%b %d" % (item.encode(), _count(mailbox, item)) for item in items)
         line = b"* STATUS %b (%b)\r\n" % (string(encode_name(mailbox.name)), values)
         return ImapReply(Outcome.OK, "that is all", untagged=(line,))
@@ -86,7 +77,7 @@ class MailboxCommands(ImapSession):
     def append(self, args: bytes) -> ImapReply:
         """Put a message into a mailbox; OK means that it is kept."""
         name, flags, date, raw = parse_append(self.cursor(args))
-        mailbox = self._mailbox(name, code=b"TRYCREATE")
+        mailbox = self._existing(name, code=b"TRYCREATE")
         uid = mailbox.append(raw, flags, date or self.session.now())
         code = b"APPENDUID %d %d" % (mailbox.uid_validity, uid)
         return ImapReply(Outcome.OK, "message kept", code=code, durable=True)
@@ -113,16 +104,6 @@ class MailboxCommands(ImapSession):
         self.cursor(args).end()
         self.view = None
         return ImapReply(Outcome.OK, "closed, nothing removed")
-
-    def _mailbox(self, name: str, code: bytes = b"NONEXISTENT") -> Mailbox:
-        mailbox = self._logged_in.mailbox(name)
-        if mailbox is None:
-            _no_such(name, code)
-        return mailbox
-
-
-def _no_such(name: str, code: bytes) -> NoReturn:
-    raise Refusal(ImapReply(Outcome.NO, f"there is no mailbox {name[:60]!a}", code=code))
 
 
 def _summary(view: View) -> list[bytes]:
@@ -155,10 +136,20 @@ def _count(mailbox: Mailbox, item: str) -> int:
     return len(entries) if item == "MESSAGES" else sum("\\Seen" not in entry.flags for entry in entries)
 
 
-def parse_mailbox(cursor: Cursor, expected: str = "a mailbox name") -> str:
-    """Consume a mailbox name; INBOX is INBOX in any case."""
-    name = decode_name(cursor.astring(expected))
-    return "INBOX" if name.upper() == "INBOX" else name
+def list_line(kind: bytes, attributes: str, name: str) -> bytes:
+    """Write one line of LIST or LSUB."""
+    delimiter, octets = string(DELIMITER.encode()), string(encode_name(name))
+    return b"* %b (%b) %b %b\r\n" % (kind, attributes.encode(), delimiter, octets)
+
+
+def parse_pattern(cursor: Cursor) -> str:
+    """Consume what follows LIST or LSUB. Returns: reference and pattern in one, "" for an empty pattern."""
+    cursor.space()
+    reference = parse_mailbox(cursor, "a reference name")
+    cursor.space()
+    pattern = decode_name(cursor.list_mailbox())
+    cursor.end()
+    return reference + pattern if pattern else ""
 
 
 def parse_append(cursor: Cursor) -> tuple[str, frozenset[str], datetime | None, bytes]:

@@ -1,4 +1,4 @@
-"""What can be done with the messages of the selected mailbox? FETCH, STORE, SEARCH, EXPUNGE, by number or by UID.
+"""What can be done with the messages of the selected mailbox? FETCH, STORE, SEARCH, COPY, EXPUNGE, by number or by UID.
 
 >>> numbers, sign, silent, flags = parse_store(Cursor(b" 2:4 +FLAGS.SILENT (\\\\seen Later)"))
 >>> bytes(numbers), sign, silent, sorted(flags)
@@ -17,8 +17,8 @@ from emaillab.protocol.imap.items import FetchItem, parse_items
 from emaillab.protocol.imap.letter import Letter, Octets
 from emaillab.protocol.imap.match import Candidate, answers
 from emaillab.protocol.imap.search import CHARSETS, Keys, parse_charset, parse_keys
-from emaillab.protocol.imap.session import ImapSession
-from emaillab.protocol.imap.sets import SequenceSet, parse_set
+from emaillab.protocol.imap.session import ImapSession, no, parse_mailbox
+from emaillab.protocol.imap.sets import SequenceSet, parse_set, set_of
 from emaillab.protocol.imap.view import View, same_flags
 from emaillab.protocol.machine import Outcome, Refusal, verb
 
@@ -58,6 +58,16 @@ class MessageCommands(ImapSession):
     def uid_search(self, args: bytes) -> ImapReply:
         """Search, with the answer in UIDs."""
         return self._search(args, uid=True)
+
+    @verb("COPY sequence-set mailbox", rfc="9051 §6.4.7")
+    def copy(self, args: bytes) -> ImapReply:
+        """Put copies of messages into a mailbox, all of them or none."""
+        return self._copy(args, uid=False)
+
+    @verb("UID COPY sequence-set mailbox", rfc="9051 §6.4.9", name="UID COPY")
+    def uid_copy(self, args: bytes) -> ImapReply:
+        """Copy, with the set in UIDs."""
+        return self._copy(args, uid=True)
 
     @verb("EXPUNGE", rfc="9051 §6.4.3")
     def expunge(self, args: bytes) -> ImapReply:
@@ -131,6 +141,26 @@ class MessageCommands(ImapSession):
         for numbers in keys.number_sets():
             self._positions(numbers, uid=False)
         return ImapReply(Outcome.OK, "searched", body=_found(self._selected, keys, uid=uid))
+
+    def _copy(self, args: bytes, *, uid: bool) -> ImapReply:
+        cursor = self.cursor(args)
+        cursor.space()
+        numbers = parse_set(cursor)
+        cursor.space()
+        name = parse_mailbox(cursor)
+        cursor.end()
+        view = self._selected
+        uids = [view.uids[position] for position in self._positions(numbers, uid=uid)]
+        target = self._existing(name, code=b"TRYCREATE")
+        if not uids:  # unknown UIDs are passed over
+            return ImapReply(Outcome.OK, "nothing to copy")
+        try:
+            copies = self._logged_in.copy(view.mailbox, uids, target)
+        except KeyError:
+            text = "nothing was copied: another session has removed some of the messages"
+            raise no(b"EXPUNGEISSUED", text) from None
+        code = b"COPYUID %d %b %b" % (target.uid_validity, bytes(set_of(uids)), bytes(set_of(copies)))
+        return ImapReply(Outcome.OK, "copied", code=code, durable=True)
 
     def _expunge(self, doomed: Sequence[int]) -> ImapReply:
         self._check_writable()

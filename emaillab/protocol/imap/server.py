@@ -24,6 +24,7 @@ from typing import ClassVar
 from emaillab.protocol import sasl
 from emaillab.protocol.backend import MailReader, Session
 from emaillab.protocol.imap.grammar import ImapReply
+from emaillab.protocol.imap.hierarchy import HierarchyCommands
 from emaillab.protocol.imap.mailboxes import MailboxCommands
 from emaillab.protocol.imap.messages import MessageCommands
 from emaillab.protocol.machine import CLOSED, Outcome, Refusal, Signal, State, Table, verb
@@ -48,11 +49,12 @@ def _logged_in(state: State) -> dict[str | tuple[str, Outcome], State]:
         ("SELECT", NO): AUTHENTICATED,
         "EXAMINE": SELECTED,
         ("EXAMINE", NO): AUTHENTICATED,
-        **dict.fromkeys(("LIST", "NAMESPACE", "STATUS", "APPEND"), state),
+        **dict.fromkeys(("LIST", "LSUB", "NAMESPACE", "STATUS", "APPEND"), state),
+        **dict.fromkeys(("CREATE", "DELETE", "RENAME", "SUBSCRIBE", "UNSUBSCRIBE"), state),
     }
 
 
-class ImapServer(MailboxCommands, MessageCommands):
+class ImapServer(MailboxCommands, HierarchyCommands, MessageCommands):
     """One IMAP session, the server's end.
 
     Source: RFC 3501; RFC 9051; RFC 7888 (LITERAL+), 4959 (SASL-IR), 2971 (ID), 3691 (UNSELECT), 2342 (NAMESPACE),
@@ -79,8 +81,8 @@ class ImapServer(MailboxCommands, MessageCommands):
             **_logged_in(SELECTED),
             "CLOSE": AUTHENTICATED,
             "UNSELECT": AUTHENTICATED,
-            **dict.fromkeys(("CHECK", "FETCH", "STORE", "SEARCH", "EXPUNGE"), SELECTED),
-            **dict.fromkeys(("UID FETCH", "UID STORE", "UID SEARCH", "UID EXPUNGE"), SELECTED),
+            **dict.fromkeys(("CHECK", "FETCH", "STORE", "SEARCH", "COPY", "EXPUNGE"), SELECTED),
+            **dict.fromkeys(("UID FETCH", "UID STORE", "UID SEARCH", "UID COPY", "UID EXPUNGE"), SELECTED),
         },
         CLOSED: {},
     }

@@ -16,10 +16,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from emaillab.protocol.backend import Account, Session
+from emaillab.protocol.backend import Account, Mailbox, Session
 from emaillab.protocol.imap.fetch import chunks
 from emaillab.protocol.imap.grammar import Cursor, ImapReply, first_word, shown
 from emaillab.protocol.imap.letter import Octets
+from emaillab.protocol.imap.names import decode_name
 from emaillab.protocol.imap.view import View
 from emaillab.protocol.machine import Machine, Outcome, Refusal, Signal, State
 from emaillab.protocol.wire import Framer, FramingError, LineFramer, LiteralFramer, LiteralTooBig
@@ -55,6 +56,13 @@ class ImapSession(Machine):
         assert self.view is not None, "the table lets nobody here without a mailbox"
         return self.view
 
+    def _existing(self, name: str, code: bytes = b"NONEXISTENT") -> Mailbox:
+        """Return a mailbox. Raises: Refusal when there is none of this name."""
+        mailbox = self._logged_in.mailbox(name)
+        if mailbox is None:
+            raise no(code, f"there is no mailbox {name[:60]!a}")
+        return mailbox
+
     # What a driver calls
 
     def disconnected(self) -> None:
@@ -79,7 +87,7 @@ class ImapSession(Machine):
         name = cursor.keyword("a command")
         if name == "UID":
             cursor.space()
-            name += " " + cursor.keyword("FETCH, STORE, SEARCH or EXPUNGE")
+            name += " " + cursor.keyword("COPY, FETCH, STORE, SEARCH or EXPUNGE")
         self._name, self._args_at = name, cursor.at
         return name, unit[cursor.at :]
 
@@ -148,3 +156,14 @@ class ImapSession(Machine):
         if self.view is not None and reply.outcome in (Outcome.OK, Outcome.NO):
             yield from self.view.news(may_expunge=name not in NUMBERS_IN_FLIGHT)
         yield bytes(reply)
+
+
+def no(code: bytes, text: str) -> Refusal:
+    """Return a Refusal that says NO, with a response code."""
+    return Refusal(ImapReply(Outcome.NO, text, code=code))
+
+
+def parse_mailbox(cursor: Cursor, expected: str = "a mailbox name") -> str:
+    """Consume a mailbox name; INBOX is INBOX in any case."""
+    name = decode_name(cursor.astring(expected))
+    return "INBOX" if name.upper() == "INBOX" else name

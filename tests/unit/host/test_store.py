@@ -241,6 +241,90 @@ def test_an_envelope_that_is_no_text_is_refused_whole(store: Store) -> None:
     assert store.queued() == [] and not store.pending
 
 
+# -- Mailboxes of one's own ---------------------------------------------------------------------------
+
+
+def test_a_name_that_is_used_again_is_another_mailbox(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        store.add_account("alice", "x")
+        alice = store.account("alice")
+        assert alice is not None
+        alice.create_mailbox("Work")
+        first = alice.mailbox("Work")
+        assert first is not None
+        first.append(LETTER, ["\\Seen"], NOON)
+        alice.delete_mailbox("Work")
+        assert alice.mailbox("Work") is None and first.entries() == () and stored_copies(store) == 0
+        store.commit()
+    with Store(tmp_path) as store:
+        alice = store.account("alice")
+        assert alice is not None and alice.mailbox_names() == ["INBOX"]
+        alice.create_mailbox("Work")
+        second = alice.mailbox("Work")
+        assert second is not None and second.uid_validity > first.uid_validity
+        assert second.entries() == ()
+
+
+def test_a_rollback_gives_back_names_and_letters(store: Store) -> None:
+    alice = store.account("alice")
+    assert alice is not None
+    alice.create_mailbox("Work")
+    work = alice.mailbox("Work")
+    assert work is not None
+    work.append(LETTER, (), NOON)
+    alice.subscribe("Work")
+    store.commit()
+    alice.rename_mailbox("Work", "Play")
+    store.rollback()
+    assert alice.mailbox("Work") is work and work.name == "Work" and alice.mailbox("Play") is None
+    alice.delete_mailbox("Work")
+    alice.unsubscribe("Work")
+    alice.create_mailbox("New")
+    new = alice.mailbox("New")
+    store.rollback()
+    assert alice.mailbox_names() == ["INBOX", "Work"] and alice.subscriptions() == ["Work"]
+    assert alice.mailbox("Work") is work and contents(work) == {1: LETTER}
+    alice.create_mailbox("Other")
+    assert alice.mailbox("Other") is not new  # whoever still holds that one does not look into this
+    other = alice.mailbox("Other")
+    assert other is not None and new is not None
+    other.append(LETTER, (), NOON)
+    assert new.entries() == ()
+
+
+def test_copies_share_the_octets(store: Store) -> None:
+    alice = store.account("alice")
+    assert alice is not None
+    alice.create_mailbox("Saved")
+    saved = alice.mailbox("Saved")
+    assert saved is not None
+    uid = alice.inbox.append(LETTER, ["\\Seen", "$Old"], NOON)
+    assert alice.copy(alice.inbox, [uid, uid], saved) == [1, 2]
+    with pytest.raises(KeyError):
+        alice.copy(alice.inbox, [uid, 99], saved)
+    assert [entry.flags for entry in saved.entries()] == [{"\\Seen", "$Old"}] * 2
+    assert stored_copies(store) == 1
+    alice.inbox.remove([uid])
+    assert contents(saved) == {1: LETTER, 2: LETTER}
+
+
+def test_a_store_of_format_1_is_brought_up_to_date(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        store.add_account("alice", "x")
+        store.deliver(["alice"], LETTER, NOON)
+        store._database.write("DROP TABLE subscription")
+        store.commit()
+        store._database.rows("PRAGMA user_version = 1")
+    with Store(tmp_path) as store:
+        alice = store.account("alice")
+        assert alice is not None and contents(alice.inbox) == {1: LETTER}
+        alice.subscribe("INBOX")
+        store.commit()
+    with Store(tmp_path) as store:
+        alice = store.account("alice")
+        assert alice is not None and alice.subscriptions() == ["INBOX"]
+
+
 # -- Promises -----------------------------------------------------------------------------------------
 
 

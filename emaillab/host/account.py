@@ -1,0 +1,104 @@
+"""What does a user have on a mail host? A name, a password, and mailboxes with names of their own.
+
+>>> from emaillab.host.database import Database
+>>> bob = StoredAccount(Shelf(Database(None)), 1, "bob", "secret")
+>>> bob.create_mailbox("INBOX"); bob.create_mailbox("Work"); bob.create_mailbox("Work/2026")
+>>> bob.rename_mailbox("Work/2026", "Done"); bob.subscribe("Done"); bob.delete_mailbox("Work")
+>>> bob.mailbox_names(), bob.subscriptions()
+(['INBOX', 'Done'], ['Done'])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from emaillab.host.mailbox import Shelf, StoredMailbox
+
+INBOX = "INBOX"
+
+
+class StoredAccount:
+    """A user's mailboxes; all sessions of the user share this one object. Changes are durable after the next commit."""
+
+    def __init__(self, shelf: Shelf, row: int, name: str, password: str) -> None:
+        self.name = name
+        self.row = row
+        self.password = password
+        self.mailboxes: dict[str, StoredMailbox] = {}
+        self._shelf, self._database = shelf, shelf.database
+        self._maildrop_holder: str | None = None
+
+    def __repr__(self) -> str:
+        return f"<StoredAccount {self.name}: {', '.join(self.mailbox_names())}>"
+
+    @property
+    def inbox(self) -> StoredMailbox:
+        """The mailbox that is always there."""
+        return self.mailboxes[INBOX]
+
+    def mailbox_names(self) -> list[str]:
+        """Return all mailbox names, INBOX first, "/" between levels."""
+        return sorted(self.mailboxes, key=lambda name: (name != INBOX, name))
+
+    def mailbox(self, name: str) -> StoredMailbox | None:
+        """Return a mailbox, or None; INBOX in any case."""
+        return self.mailboxes.get(_mailbox_name(name))
+
+    def create_mailbox(self, name: str, uid_validity: int | None = None) -> None:
+        """Add an empty mailbox; harmless when it is there."""
+        with self._database.lock:
+            if self.mailbox(name) is None:
+                box = self._shelf.add(self.row, _mailbox_name(name), uid_validity)
+                self.mailboxes[box.name] = box
+
+    def delete_mailbox(self, name: str) -> None:
+        """Remove a mailbox and all that is in it. Raises: KeyError when it is not there."""
+        with self._database.lock:
+            self._shelf.delete(self.mailboxes[name])
+            del self.mailboxes[name]
+
+    def rename_mailbox(self, name: str, to: str) -> None:
+        """Change a mailbox's name, but not its messages. Raises: KeyError when it is not there."""
+        with self._database.lock:
+            self._shelf.rename(self.mailboxes[name], to)
+            self.mailboxes[to] = self.mailboxes.pop(name)
+
+    def copy(self, source: Any, uids: Sequence[int], target: Any) -> list[int]:
+        """Copy messages from one mailbox to another. Returns: their new UIDs. Raises: KeyError when one is gone."""
+        taken: list[int] = target.take(source, uids)
+        return taken
+
+    def subscriptions(self) -> list[str]:
+        """Return the mailbox names that the user wants to see, in order; they need not exist."""
+        rows = self._database.rows("SELECT name FROM subscription WHERE account = ? ORDER BY name", (self.row,))
+        return [name for (name,) in rows]
+
+    def subscribe(self, name: str) -> None:
+        """Add a name to the subscriptions; harmless when it is there."""
+        sql = "INSERT OR IGNORE INTO subscription(account, name) VALUES (?, ?)"
+        with self._database.lock:
+            self._database.write(sql, (self.row, _mailbox_name(name)))
+
+    def unsubscribe(self, name: str) -> None:
+        """Take a name off the subscriptions; harmless when it is not there."""
+        sql = "DELETE FROM subscription WHERE account = ? AND name = ?"
+        with self._database.lock:
+            self._database.write(sql, (self.row, _mailbox_name(name)))
+
+    def lock_maildrop(self, holder: str) -> bool:
+        """Take the exclusive POP3 lock on INBOX; False when another session holds it. Source: RFC 1939 §4."""
+        with self._database.lock:
+            if self._maildrop_holder is None:
+                self._maildrop_holder = holder
+            return self._maildrop_holder == holder
+
+    def unlock_maildrop(self, holder: str) -> None:
+        """Give the lock back; harmless when it is not held."""
+        with self._database.lock:
+            if self._maildrop_holder == holder:
+                self._maildrop_holder = None
+
+
+def _mailbox_name(name: str) -> str:
+    return INBOX if name.upper() == INBOX else name
