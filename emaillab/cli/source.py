@@ -3,7 +3,7 @@
 >>> read("/")
 Traceback (most recent call last):
 emaillab.cli.CommandError: / is a folder; name a file with one message
->>> [letter.raw for letter in split_mbox(b"From a@b Wed Apr  1 09:30:00 2026\\n\\n>From here\\n\\n")]
+>>> [letter.raw for letter in letters_of(b"From a@b Wed Apr  1 09:30:00 2026\\n\\n>From here\\n\\n")]
 [b'From a@b Wed Apr  1 09:30:00 2026\\n\\nFrom here\\n']
 """
 
@@ -17,13 +17,10 @@ from pathlib import Path
 from emaillab.cli import CommandError
 from emaillab.message.defects import Span
 from emaillab.message.fields import parse_header
+from emaillab.message.mbox import QUOTED_FROM, split_mbox
 
 # What no text has: the control characters but BS, TAB, LF, VT, FF, CR and ESC (of ISO-2022 charsets).
 _BINARY = re.compile(rb"[\x00-\x07\x0E-\x1A\x1C-\x1F]")
-# QUIRK: a text may well say "From now on" after an empty line, so that only a line with a time of day separates.
-# separator := "From " addr-spec SP timestamp     RFC 4155 appendix A
-_SEPARATOR = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From [^\n]*:[0-5][0-9][^\n]*")
-_QUOTED = re.compile(rb"^>(?=>*From )", re.MULTILINE)
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -66,31 +63,20 @@ def read(name: str) -> bytes:
 
 def read_mbox(name: str) -> list[MboxLetter]:
     """Return the messages of a mailbox file. Raises: CommandError, one sentence, when it is none."""
-    letters = split_mbox(read(name))
+    letters = letters_of(read(name))
     if not letters:
         shown = "the standard input" if name == "-" else name
-        raise CommandError(f"{shown} is no mbox file: its first line is not 'From ', an address and a time")
+        raise CommandError(f"{shown} is no mbox file: its first line does not begin with 'From '")
     return letters
 
 
-def split_mbox(raw: bytes) -> list[MboxLetter]:
-    """Split a mailbox file at its "From " lines; lines that were quoted with ">" lose one (the form "mboxrd").
-
-    Returns: nothing when the first line is no such line.
-    """
-    starts = [line.start() for line in _SEPARATOR.finditer(raw)]
-    if not starts or starts[0] != 0:
-        return []
+def letters_of(raw: bytes) -> list[MboxLetter]:
+    """Split a mailbox file; lines of a body that were quoted with ">" lose one (the form "mboxrd")."""
     letters = []
-    for start, end in zip(starts, [*starts[1:], len(raw)], strict=True):
-        stored = raw[start:end]
-        for blank in (b"\r\n\r\n", b"\n\n"):  # the empty line before the next "From " is the file's
-            if stored.endswith(blank):
-                stored = stored[: -len(blank) // 2]
-        # In the header such a line is UUCP's and no quotation.
-        body = parse_header(stored).span[1]
-        text, unquoted = _QUOTED.subn(b"", stored[body:])
-        letters.append(MboxLetter(stored[:body] + text, (start, end), unquoted))
+    for stored, span in split_mbox(raw):
+        body = parse_header(stored).span[1]  # in the header such a line is UUCP's and no quotation
+        text, unquoted = QUOTED_FROM.subn(b"", stored[body:])
+        letters.append(MboxLetter(stored[:body] + text, span, unquoted))
     return letters
 
 

@@ -26,6 +26,7 @@ from typing import Any
 
 from .field_writer import HARD_LIMIT, WIRE, field_octets
 from .fields import parse_header
+from .source import Source, octets_of
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 BLIND = ("bcc", "resent-bcc")
@@ -170,3 +171,8 @@ def to_bytes(message: Message[Any, Any], *, keep_bcc: bool = False) -> bytes:
     _Writer(out, mangle_from_=False, policy=WIRE).flatten(letter)
     octets = out.getvalue()
     return octets if octets.endswith(b"\r\n") else octets + b"\r\n"
+
+
+def own_copy(letter: Source) -> bytes:
+    """Give the octets that a writer keeps: a letter just written keeps its Bcc (RFC 5322 §3.6.3)."""
+    return to_bytes(letter, keep_bcc=True) if isinstance(letter, Message) else octets_of(letter)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from emaillab.cli import main
-from emaillab.cli.source import split_mbox
+from emaillab.cli.source import letters_of
 from emaillab.message.dissect import dissect
 
 DATA = Path(__file__).resolve().parents[3] / "data"
@@ -145,7 +145,7 @@ def test_every_message_of_a_mailbox_file(capsys: pytest.CaptureFixture[str], mon
 
 def test_a_mailbox_file_is_split_and_unquoted() -> None:
     line = b"From a@b Wed Apr  1 09:30:00 2026\n"
-    first, second = split_mbox(
+    first, second = letters_of(
         line + b">From c@d Wed Apr  1 09:29:00 2026\nSubject: a\n\nFrom now on:\n\nFrom the market\n"
         b">From here\n>>From there\n> From\n\n" + line + b"Subject: b\n\nhi\n"
     )
@@ -157,6 +157,6 @@ def test_a_mailbox_file_is_split_and_unquoted() -> None:
         )
     )
     assert (first.unquoted, second.raw) == (2, line + b"Subject: b\n\nhi\n")
-    crlf = split_mbox((line + b"Subject: a\n\nhi\n\n" + line + b"\n\n").replace(b"\n", b"\r\n"))
+    crlf = letters_of((line + b"Subject: a\n\nhi\n\n" + line + b"\n\n").replace(b"\n", b"\r\n"))
     assert [letter.raw.count(b"\r\n") for letter in crlf] == [4, 2]
-    assert split_mbox(b"Subject: a\n\n" + line) == []
+    assert letters_of(b"Subject: a\n\n" + line) == []

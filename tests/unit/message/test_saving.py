@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from emaillab.message.compose import compose, to_bytes
 from emaillab.message.dissect import dissect
-from emaillab.message.saving import read_maildir, read_mbox, save_imap, save_maildir, save_mbox
+from emaillab.message.mbox import read_mbox, save_mbox
+from emaillab.message.saving import read_maildir, save_imap, save_maildir
 
 CORPUS = Path(__file__).resolve().parents[3] / "data"
 LINES = st.sampled_from(
@@ -65,10 +66,10 @@ def test_an_mbox_of_others_is_read(tmp_path: Path) -> None:
     box.close()
     save_mbox(b"Subject: three\r\n\r\n", tmp_path / "box")
     assert [dissect(raw).header.text("Subject") for raw in read_mbox(tmp_path / "box")] == ["one", "two", "three"]
-    assert read_mbox(b"From a\r\nSubject: x\r\n\r\nFrom b\r\nSubject: y\r\n\r\n") == [
-        b"Subject: x\r\n",
-        b"Subject: y\r\n",
-    ]
+    late = b"From b Mon Mar  3 12:00:00 2025\r\nSubject: y\r\n\r\n"
+    assert read_mbox(b"From a\r\nSubject: x\r\n\r\n" + late) == [b"Subject: x\r\n", b"Subject: y\r\n"]
+    unquoted = b"From a Mon Mar  3 12:00:00 2025\nSubject: x\n\nDear Bob\n\nFrom now on\n"
+    assert read_mbox(unquoted) == [b"Subject: x\r\n\r\nDear Bob\r\n\r\nFrom now on\r\n"]
     assert len(read_mbox(CORPUS / "mbox" / "bob.mbox")) > 1
     assert read_mbox(b"") == []
 

@@ -19,7 +19,8 @@ from emaillab.message.choices import preferred_alternative
 from emaillab.message.compose import compose, envelope, forward, redirect, reply, to_bytes
 from emaillab.message.dissect import dissect
 from emaillab.message.editions import problems
-from emaillab.message.saving import read_maildir, read_mbox, save_imap, save_maildir, save_mbox
+from emaillab.message.mbox import read_mbox, save_mbox
+from emaillab.message.saving import read_maildir, save_imap, save_maildir
 from emaillab.message.words import find_words
 from emaillab.message.writer import Resent
 from emaillab.world import Internet
