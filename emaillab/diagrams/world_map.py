@@ -12,72 +12,32 @@ laptop.crepes.fr - crepes.fr: 0 ms
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
-from emaillab.diagrams.layout import layers
+from emaillab.diagrams.map_plan import LINE, Map, Node, Place, Step, between, is_last, lay_out, note_width, step_note
 from emaillab.diagrams.svg import (
     BLUE,
     GREY,
     ORANGE,
     PURPLE,
     VERMILLION,
-    Anchor,
     Canvas,
     Diagram,
+    Point,
     cut,
     plural,
     seconds,
-    text_width,
+    wrap,
 )
 from emaillab.host.mailhost import MailHost
+from emaillab.host.relay import return_path_field
 from emaillab.journey import NEVER, Journey, read_by
 from emaillab.net.connection import Link
 from emaillab.net.dns import MX
+from emaillab.net.transcript import Transcript
 from emaillab.world import Internet
 
-WIDTH, LINE, GAP_Y, GAP_X = 880.0, 16.0, 58.0, 40.0
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A host or a device, and what is written into its box."""
-
-    name: str
-    facts: tuple[str, ...] = ()
-    device: bool = False
-
-    @property
-    def height(self) -> float:
-        """How tall its box is."""
-        return 30 + LINE * len(self.facts)
-
-    @property
-    def width(self) -> float:
-        """How wide its box is."""
-        return max([text_width(self.name, 14) * 1.15] + [text_width(fact, 12) for fact in self.facts]) + 30
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One session in which a letter went from one host to another."""
-
-    number: int
-    source: str
-    target: str
-    protocol: str
-    at_s: float
-    octets: int
-
-
-@dataclass(slots=True)
-class Map:
-    """What a map shows."""
-
-    nodes: dict[str, Node] = field(default_factory=dict)
-    links: dict[tuple[str, str], str] = field(default_factory=dict)  # → what is written at it
-    mx: list[tuple[str, str, str]] = field(default_factory=list)  # (holder of the mailboxes, exchange, text)
-    steps: list[Step] = field(default_factory=list)
+MANY = 4  # hosts: the textbook's
 
 
 def draw_world(net: Internet, journey: Journey | None = None) -> Diagram:
@@ -134,7 +94,8 @@ def _read_world(net: Internet) -> Map:
 def _facts(net: Internet, host: MailHost, exchanges: list[MX]) -> list[str]:
     services = [f"{s.name} {s.port}" for (name, _), s in net.network.services.items() if name == host.name]
     takes = [record.name for record in exchanges if record.exchange == host.name]
-    facts = [f"[{host.end.ip}]", " · ".join(services) or "stopped"]
+    letters = 30 if len(net.hosts) > MANY else 80  # many boxes stand beside each other: narrow ones can be read
+    facts = [f"[{host.end.ip}]", *(wrap(services, letters, " · ") or ["stopped"])]
     if takes:
         facts.append(cut(f"takes mail for {', '.join(takes)}", 48))
     facts += [
@@ -162,8 +123,7 @@ def _add_steps(found: Map, journey: Journey) -> None:
         if stop:
             at_s, octets = stop.at_s, len(stop.raw)
         elif session.protocol in ("pop3", "imap"):
-            fetched = [read_by(session, raw).fetched_s for host, raw in journey.raw.items() if host == session.server]
-            way, at_s = way[::-1], min((at for at in fetched if at < NEVER), default=at_s)
+            way, (at_s, octets) = way[::-1], _fetched(session, journey)
         found.steps.append(Step(len(found.steps) + 1, *way, session.protocol.upper(), at_s, octets))
         for name in way:
             found.nodes.setdefault(name, Node(name, device=True))
@@ -171,18 +131,16 @@ def _add_steps(found: Map, journey: Journey) -> None:
             found.links[way] = ""
 
 
+def _fetched(session: Transcript, journey: Journey) -> tuple[float, int]:
+    """Return when a session had the letter, and its octets with Return-Path; if never, when it was opened, and 0."""
+    here = [stop for stop in journey.stops if stop.host == session.server]
+    fetched = [
+        (read_by(session, stop.raw).fetched_s, len(return_path_field(stop.envelope) + stop.raw)) for stop in here
+    ]
+    return min((one for one in fetched if one[0] < NEVER), default=(session.opened_s, 0))
+
+
 # -- How it is drawn ----------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class _Place:
-    x: float  # its middle
-    y: float  # its top
-    node: Node
-
-    @property
-    def bottom(self) -> float:
-        return self.y + self.node.height
 
 
 def _draw(found: Map, title: str) -> Diagram:
@@ -190,16 +148,19 @@ def _draw(found: Map, title: str) -> Diagram:
         canvas = Canvas(400, 50)
         canvas.text(20, 30, "An Internet without hosts: add one with net.host(name).")
         return canvas.finish(title, ["no hosts yet"])
-    places, width, height = _place(found)
-    canvas = Canvas(width, height)
+    plan = lay_out(found)
+    places, canvas = plan.places, Canvas(plan.width, plan.height)
     for (a, b), text in found.links.items():
-        steps = [step for step in found.steps if {step.source, step.target} == {a, b}]
+        steps = between(found, a, b)
         upper, lower = sorted((places[a], places[b]), key=lambda place: (place.y, place.x))
-        _draw_link(canvas, upper, lower, text, steps)
+        if (a, b) in plan.lanes:
+            _draw_lane(canvas, upper, lower, *plan.lanes[a, b], text, steps)
+        else:
+            _draw_link(canvas, upper, lower, text, steps)
     for number, (holder, exchange, text) in enumerate(found.mx):
-        if not (_is_last(places, holder) and _is_last(places, exchange)):
+        if not (is_last(places, holder) and is_last(places, exchange)):
             continue  # an arrow would run across other boxes; the text in the boxes must do
-        reach = max(_note_width(found, holder), _note_width(found, exchange))
+        reach = max(note_width(found, holder), note_width(found, exchange))
         _draw_mx(canvas, places[holder], places[exchange], text, number, reach)
     passed = {name for step in found.steps for name in (step.source, step.target)}
     for name, place in places.items():
@@ -207,65 +168,7 @@ def _draw(found: Map, title: str) -> Diagram:
     return canvas.finish(title, _words(found), f"{len(found.nodes)} hosts and devices, told below.")
 
 
-def _place(found: Map) -> tuple[dict[str, _Place], float, float]:
-    """Put those who are joined in rows below each other, those who are not beside each other."""
-    places: dict[str, _Place] = {}
-    left, top, lowest, widest = 20.0, 16.0, 0.0, 0.0
-    for rows in layers(list(found.nodes), list(found.links)):
-        nodes = [[found.nodes[name] for name in row] for row in rows]
-        mx = [text_width(text, 12) for holder, _, text in found.mx if any(holder in row for row in rows)]
-        margin = max(mx, default=0.0) + 46 + 14 * len(mx) if mx else 0.0
-        breadth = max(sum(node.width + _gap(found, row) for node in row) - _gap(found, row) for row in nodes)
-        breadth = max([breadth, *(2 * _note_width(found, name) for row in rows for name in row)])
-        if left > 20 and left + breadth + margin > WIDTH:
-            left, top = 20.0, lowest + GAP_Y
-        y = top
-        for row in nodes:
-            y += max(_note_height(found, node.name, places) for node in row)
-            gap = _gap(found, row)
-            x = left + (breadth - sum(node.width + gap for node in row) + gap) / 2
-            for node in row:
-                places[node.name] = _Place(x + node.width / 2, y, node)
-                x += node.width + gap
-            y += max(node.height for node in row) + GAP_Y
-        lowest, widest = max(lowest, y - GAP_Y), max(widest, left + breadth + margin)
-        left += breadth + margin + GAP_X
-    return places, widest + 20, lowest + 16
-
-
-def _gap(found: Map, row: Sequence[Node]) -> float:
-    """Return the room between the boxes of a row: enough for what is written at the links between them."""
-    names = {node.name for node in row}
-    texts = [text.split(", ") for ends, text in found.links.items() if names.issuperset(ends)]
-    notes = [text_width(_note(s), 12) + 60 for s in found.steps if {s.source, s.target} <= names]
-    return max([GAP_X, *(text_width(line, 12) + 20 for lines in texts for line in lines), *notes])
-
-
-def _is_last(places: Mapping[str, _Place], name: str) -> bool:
-    """Tell whether nothing stands to the right of a box or of the lines below and above it."""
-    place = places[name]
-    return all(other.x <= place.x + 1 for other in places.values())
-
-
-def _note_width(found: Map, name: str) -> float:
-    """Return how far the notes on a node's links reach to the right."""
-    notes = [_note(step) for step in found.steps if name in (step.source, step.target)]
-    return max((text_width(note, 12) + 50 for note in notes), default=0.0)
-
-
-def _note_height(found: Map, name: str, placed: Iterable[str]) -> float:
-    """Return the room that a node's links to those above it need for more than one step."""
-    above = set(placed)
-    ways = [frozenset((s.source, s.target)) for s in found.steps if name in (s.source, s.target)]
-    return max((26.0 * (ways.count(way) - 1) for way in ways if way & above), default=0.0)
-
-
-def _note(step: Step) -> str:
-    octets = f", {step.octets} octets" if step.octets else ""
-    return f"{step.protocol}, {seconds(step.at_s)}{octets}"
-
-
-def _draw_node(canvas: Canvas, place: _Place, marked: bool) -> None:
+def _draw_node(canvas: Canvas, place: Place, marked: bool) -> None:
     node = place.node
     colour = GREY if node.device else BLUE
     x = place.x - node.width / 2
@@ -285,42 +188,69 @@ def _draw_node(canvas: Canvas, place: _Place, marked: bool) -> None:
         canvas.text(place.x, place.y + 20 + LINE * number, fact, size=12, anchor="middle")
 
 
-def _draw_link(canvas: Canvas, a: _Place, b: _Place, text: str, steps: Sequence[Step]) -> None:
+def _draw_link(canvas: Canvas, a: Place, b: Place, text: str, steps: Sequence[Step]) -> None:
     """Draw a line between two boxes with what is known of it, and the letter's steps along it."""
-    start, end = _ends(a, b)
-    level = start[1] == end[1]
-    canvas.line([start, end], GREY, width=2)
-    share = 0.5 if abs(start[0] - end[0]) < 1 or level or steps else 0.6  # lines from one box part on their way
-    x, y = start[0] + share * (end[0] - start[0]), start[1] + share * (end[1] - start[1])
-    lines = text.split(", ")
+    points = _ends(a, b)
+    start, end = points[-2:]
+    level, slant = start[1] == end[1], end[0] - start[0]
+    canvas.line(points, GREY, width=2)
+    share = 0.5 if abs(slant) < 1 or level or steps else 0.7  # lines from one box part on their way
+    x, y = start[0] + share * slant, start[1] + share * (end[1] - start[1])
+
+    def beside(line_y: float, side: int) -> float:
+        """Return the x of a text beside the line."""
+        return start[0] + (line_y - start[1]) / (end[1] - start[1]) * slant + 12 * side
+
+    lines = text.split(", ") if text else []
+    outer = 1 if slant > 1 else -1  # outside there is more room than between the lines from one box
+    raised = 7 + 13 * len(steps) if steps and abs(slant) >= 1 else 0
     for number, line in enumerate(lines):
+        line_y = y + 4 + 14 * number - 7 * (len(lines) - 1) - raised
         if level:
             canvas.text(x, y - 6 - 14 * (len(lines) - 1 - number), line, size=12, anchor="middle")
-            continue
-        line_y = y + 4 + 14 * number - 7 * (len(lines) - 1)
-        beside = start[0] + (line_y + 4 - start[1]) / (end[1] - start[1]) * (end[0] - start[0])
-        right = end[0] > start[0] + 1
-        canvas.text(beside + (12 if right else -12), line_y, line, size=12, anchor="start" if right else "end")
+        else:
+            canvas.text(beside(line_y + 4, outer), line_y, line, size=12, anchor="start" if outer > 0 else "end")
     for number, step in enumerate(steps):
-        ways = (start, end) if step.source == a.node.name else (end, start)
         shift = 8.0 * number
-        canvas.arrow([(px + shift, py) for px, py in ways], VERMILLION, width=3)
-        left = x + (8 * len(steps) + 14) * (-1 if not level and end[0] > start[0] + 1 else 1)
+        canvas.arrow(_directed([(px + shift, py) for px, py in points], step, a), VERMILLION, width=3)
         line_y = y + 26 * (number - (len(steps) - 1) / 2) + (24 if level else 0)
-        canvas.badge(left, line_y, str(step.number), VERMILLION)
-        anchor: Anchor = "start" if left > x else "end"
-        canvas.text(left + (16 if left > x else -16), line_y + 4.5, _note(step), size=12, anchor=anchor)
+        side = outer if abs(slant) >= 1 and not level else 1
+        near = x + 8 * len(steps) + 4 if level or abs(slant) < 1 else beside(line_y + 10, side) + 8 * (len(steps) - 1)
+        _draw_step(canvas, near + 10 * side, line_y, step, side)
 
 
-def _ends(a: _Place, b: _Place) -> tuple[tuple[float, float], tuple[float, float]]:
-    if a.bottom <= b.y:
-        return (a.x, a.bottom), (b.x, b.y)
+def _draw_lane(canvas: Canvas, a: Place, b: Place, y: float, aside: float, text: str, steps: Sequence[Step]) -> None:
+    """Draw a line between two boxes of a row that passes below those between them."""
+    left, right = a.x + aside, b.x - aside
+    points = [(left, a.bottom), (left, y), (right, y), (right, b.bottom)]
+    canvas.line(points, GREY, width=2)
+    canvas.text(left + 8, y - 5, text, size=12)
+    for number, step in enumerate(steps):
+        moved = [(px, py + (5.0 * number if py == y else 0.0)) for px, py in points]
+        canvas.arrow(_directed(moved, step, a), VERMILLION, width=3)
+        _draw_step(canvas, left + 18, y + 15 + 24 * number, step, 1)
+
+
+def _draw_step(canvas: Canvas, x: float, y: float, step: Step, side: int) -> None:
+    """Write a step's number, and at its side what it was."""
+    canvas.badge(x, y, str(step.number), VERMILLION)
+    canvas.text(x + 16 * side, y + 4.5, step_note(step), size=12, anchor="start" if side > 0 else "end")
+
+
+def _directed(points: Sequence[Point], step: Step, first: Place) -> Sequence[Point]:
+    return points if step.source == first.node.name else points[::-1]
+
+
+def _ends(a: Place, b: Place) -> list[Point]:
+    """Return the points of a line; one to a lower row first goes straight down, past the boxes beside it."""
+    if a.y != b.y:
+        return [*([(a.x, a.bottom)] if a.bottom < a.floor else []), (a.x, a.floor), (b.x, b.y)]
     y = min(a.bottom, b.bottom) - 14
     side = 1 if a.x < b.x else -1
-    return (a.x + side * a.node.width / 2, y), (b.x - side * b.node.width / 2, y)
+    return [(a.x + side * a.node.width / 2, y), (b.x - side * b.node.width / 2, y)]
 
 
-def _draw_mx(canvas: Canvas, holder: _Place, exchange: _Place, text: str, number: int, reach: float) -> None:
+def _draw_mx(canvas: Canvas, holder: Place, exchange: Place, text: str, number: int, reach: float) -> None:
     """Draw, on the right, who takes in the mail of a domain whose mailboxes are elsewhere."""
     x = max(p.x + max(p.node.width / 2, reach) for p in (holder, exchange)) + 22 + 14 * number
     start = (holder.x + holder.node.width / 2, holder.y + holder.node.height / 2 + 6 * number)
@@ -340,5 +270,5 @@ def _words(found: Map) -> list[str]:
             told.append(node.name + address + "; ".join(fact.replace(" · ", ", ") for fact in facts))
     told += [f"{a} - {b}: {text}" for (a, b), text in found.links.items() if text]
     told += [f"{text}: {exchange}, for the mailboxes at {holder}" for holder, exchange, text in found.mx]
-    told += [f"{step.number}. {step.source} → {step.target}: {_note(step)}" for step in found.steps]
+    told += [f"{step.number}. {step.source} → {step.target}: {step_note(step)}" for step in found.steps]
     return sorted(told[: len(found.nodes)], key=lambda line: line.endswith(": device")) + told[len(found.nodes) :]
