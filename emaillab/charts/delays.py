@@ -146,8 +146,9 @@ class Scale(NamedTuple):
     short: str
 
     def words(self, seconds: float) -> str:
-        """Spell a delay in the unit."""
-        return f"{signed(seconds / self.seconds, 0 if self.seconds == 1 else 1)} {self.short}"
+        """Spell a delay in the unit, or in seconds where it is too short for that."""
+        unit = self if abs(seconds) >= self.seconds or not seconds else _SCALES[0][1]
+        return f"{signed(seconds / unit.seconds, 0 if unit.seconds == 1 else 1)} {unit.short}"
 
 
 _SCALES = (

@@ -80,7 +80,8 @@ def headers_table(copies: Mapping[str, Sequence[bytes]]) -> Table:
     """Return the header octets of several letters after each hop. Args: copies: name → the letter at every hop."""
     sizes = _sizes(copies)
     most = max(map(len, sizes.values()), default=0)
-    columns = (Column("letter"), *(Column(f"{hop} hops" if hop else "as sent", "octets", 0) for hop in range(most)))
+    names = ["as sent", "1 hop", *(f"{hop} hops" for hop in range(2, most))][:most]
+    columns = (Column("letter"), *(Column(name, "octets", 0) for name in names))
     rows: list[tuple[Cell, ...]] = [(name, *row, *[None] * (most - len(row))) for name, row in sizes.items()]
     return Table("Header of each letter after each hop", columns, tuple(rows))
 

@@ -126,7 +126,8 @@ def draw_path(path: Trace | Journey | Source, ax: Axes | None = None, *, trusted
         return told(ax, _sentence(found))
     scale = scale_for(max(map(abs, _marks(found))))
     low, high = min(_marks(found)) / scale.seconds, max(_marks(found)) / scale.seconds
-    ax.set_xlim(low - 0.04 * (high - low), high + 0.3 * (high - low))
+    room = 0.4 if any(_side(found, place) < 0 for place in range(len(found.rows))) else 0.04
+    ax.set_xlim(low - room * (high - low), high + 0.3 * (high - low))
     for gap in found.path.gaps:
         _draw_gap(ax, gap, found, scale)
     stamped = [row for row in found.rows if row.stamped_s is not None]
@@ -185,10 +186,30 @@ def _draw_place(ax: Axes, place: int, row: Place, found: Places, scale: Scale) -
         ax.axhline(place - 0.5, color=INK, linewidth=1, linestyle=":")
         where: Any = {"xycoords": ("axes fraction", "data"), "ha": "right", "fontsize": 8.5, "style": "italic"}
         ax.annotate("evidence below this line", (0.995, place - 0.46), va="top", **where)
-    right = max(ends, default=sum(ax.get_xlim()) / 2)
-    behind = {"facecolor": PAPER, "edgecolor": "none", "pad": 1}
-    look: Any = {"textcoords": "offset points", "va": "center", "fontsize": 9, "bbox": behind}
-    ax.annotate(_words(row, scale), (right, place), (8, 0), **look)
+    _write_words(ax, place, row, found, scale, ends or [sum(ax.get_xlim()) / 2])
+
+
+def _write_words(ax: Axes, place: int, row: Place, found: Places, scale: Scale, ends: list[float]) -> None:
+    """Write a server's words where no line is: at the right, at the left, or above."""
+    side = _side(found, place)
+    look: Any = {"textcoords": "offset points", "fontsize": 9, "zorder": 1.9}  # below the lines
+    look["bbox"] = {"facecolor": PAPER, "edgecolor": "none", "pad": 1}
+    at = max(ends)
+    if side < 0 and row.stamped_s is not None:
+        at = (row.stamped_s - RESOLUTION_S) / scale.seconds
+    shift = (-8 if side < 0 else 8, 0 if side else 3)
+    sides: Any = {"ha": "right" if side < 0 else "left", "va": "center" if side else "bottom"}
+    ax.annotate(_words(row, scale), (at, place), shift, **sides, **look)
+
+
+def _side(found: Places, place: int) -> int:
+    """Return at which side of a stamp no line is: 1 the right, -1 the left, 0 neither, so that there is room above."""
+    here = found.rows[place].stamped_s
+    beside = [found.rows[other].stamped_s for other in (place - 1, place + 1) if 0 <= other < len(found.rows)]
+    ways = [at - here for at in beside if at is not None and here is not None]
+    if all(way <= 0 for way in ways):
+        return 1
+    return -1 if place and all(way >= 0 for way in ways) else 0
 
 
 def _words(row: Place, scale: Scale) -> str:

@@ -9,11 +9,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # Okabe and Ito's palette: distinct for all kinds of colour vision, and in different greys.
 BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
@@ -60,12 +62,26 @@ def new_axes(width: float = 8.0, height: float = 3.6) -> Axes:
     import matplotlib.pyplot as plt
 
     with plt.rc_context(STYLE):
-        figure, ax = plt.subplots(figsize=(width, height), layout="constrained", linewidth=1.0)
+        figure = plt.figure(figsize=(width, height), FigureClass=_sheet(), layout="constrained", linewidth=1.0)
+        ax = figure.add_subplot()
         interactive = plt.isinteractive()
     # A notebook's backend switches the showing of figures on with the first of them, which rc_context would undo.
     matplotlib.interactive(interactive)
     figure.set_edgecolor(FAINT)
     return ax
+
+
+@cache
+def _sheet() -> type[Figure]:
+    """Return the class of our figures: a notebook keeps what they say beside the picture, as its alternative text."""
+    from matplotlib.figure import Figure
+
+    class Sheet(Figure):
+        def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
+            words = " ".join(map(describe, self.axes))
+            return {"text/plain": words}, {"image/png": {"alt": words}}
+
+    return Sheet
 
 
 def told(ax: Axes, sentence: str) -> Axes:

@@ -19,6 +19,7 @@ from typing import Any
 Cell = str | int | float | None
 UNKNOWN = "–"
 LONGEST = 400  # letters of a cell
+_CAPTION = "text-align:left;font-weight:bold;color:inherit;caption-side:top"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ class Table:
         return "".join(self._html())
 
     def _html(self) -> Iterator[str]:
-        yield f"<table><caption>{escape(self.title)}</caption><thead><tr>"
+        yield f'<table><caption style="{_CAPTION}">{escape(self.title)}</caption><thead><tr>'
         for column in self.columns:
             yield f'<th scope="col" style="text-align:{_side(column)}">{escape(column.heading)}</th>'
         yield "</tr></thead><tbody>"

@@ -94,7 +94,7 @@ def _draw_line(canvas: Canvas, line: Line, y: float) -> None:
     canvas.box(LEFT - 10, y + 1, 3, ROW - 1, fill=line.colour, opacity=1)
     if line.note:
         canvas.line([(NOTES - 16, y + ROW / 2), (NOTES - 6, y + ROW / 2)], line.colour if line.first else GREY)
-        canvas.text(NOTES, middle, cut(line.note, 30), size=12, faint=not line.first)
+        canvas.text(NOTES, middle, cut(line.note, 34), size=12, faint=not line.first)
 
 
 def _draw_groups(canvas: Canvas, lines: list[Line]) -> None:

@@ -89,6 +89,13 @@ def test_outputs_are_the_same_everywhere(notebook: Any) -> None:
             assert output.get("name") != "stderr", f"{cell.id}: writes to stderr"
 
 
+def test_pictures_are_told_in_words(notebook: Any) -> None:
+    for cell in code_cells(notebook):
+        for output in cell.outputs:
+            if "image/png" in output.get("data", {}):
+                assert output.metadata.get("image/png", {}).get("alt"), f"{cell.id}: a picture without alternative text"
+
+
 def test_cells_are_short_and_not_empty(notebook: Any) -> None:
     for cell in notebook.cells:
         assert cell.source.strip(), f"{cell.id} is empty"

@@ -144,6 +144,13 @@ def test_the_same_letter_gives_the_same_picture(tmp_path: Path) -> None:
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
+def test_a_figure_says_what_it_shows_where_a_notebook_keeps_it() -> None:
+    ax = draw_growth(sent())
+    data, metadata = ax.figure._repr_mimebundle_()  # type: ignore[union-attr]
+    assert data == {"text/plain": describe(ax)} and metadata == {"image/png": {"alt": describe(ax)}}
+    assert "octets after 0 hops" in describe(ax)
+
+
 def test_a_notebook_shows_every_figure() -> None:
     """matplotlib's rc_context once switched the showing off after the first figure."""
     import nbclient

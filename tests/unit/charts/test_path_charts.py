@@ -29,7 +29,7 @@ from emaillab.charts import (
 )
 from emaillab.journey import Journey
 from emaillab.message.trace import trace
-from emaillab.worlds import chain, copies_by_content, forwarding_loop, send
+from emaillab.worlds import chain, copies_by_content, forwarding_loop, send, topologies
 
 RECEIVED = Path(__file__).resolve().parents[3] / "data" / "received"
 MINE = ["imap.hamburger.edu", "mx.hamburger.edu"]
@@ -76,6 +76,15 @@ def test_the_path_shows_stamps_truth_and_skew(journey: Journey) -> None:
     assert len(bars) == 4, "each stamp is good to a second either way"
 
 
+def test_words_stand_where_no_line_is(journey: Journey) -> None:
+    ax = draw_path(journey)  # right, +60 s: back to the left: on to the right
+    sides = [(text.get_ha(), text.get_va()) for text in ax.texts]
+    assert sides == [("left", "bottom"), ("left", "center"), ("right", "center"), ("left", "center")]
+    left = ax.texts[2]
+    ax.figure.canvas.draw()
+    assert left.get_window_extent().x0 > ax.get_window_extent().x0, "inside the axes"
+
+
 def test_what_is_no_evidence_is_dashed() -> None:
     ax = draw_path(letter("forged-tail-clever"), trusted=MINE)
     ways = [line for line in ax.lines if len(line.get_xdata()) == 2 and line.get_linewidth() > 2]  # type: ignore[arg-type]
@@ -106,6 +115,11 @@ def test_stacked_delays_keep_their_signs_and_add_up(journey: Journey) -> None:
     assert [row[0] for row in table.rows] == ["a"] * 3 + ["b"] * 3
     assert "c unknown" in table.note
     assert "b: hop 2" in describe(draw_stacked({"b": letter("unreadable-dates"), "c": b""}))
+
+
+def test_a_short_total_beside_a_long_one_is_told_in_its_own_unit() -> None:
+    ways = {way.name: way.path for way in topologies(network="memory")}
+    assert words(draw_stacked(ways)).split("\n") == ["total unknown", "total +1 s", "total +30.0 min", "total +2 s"]
 
 
 def test_stamped_true_and_inferred_stand_side_by_side(journey: Journey) -> None:
@@ -139,6 +153,11 @@ def test_three_headers_grow_in_parallel() -> None:
     assert len({tuple(after - before for before, after in pairwise(row)) for row in rows}) == 1
     ax = draw_headers(copies_by_content(network="memory"))
     assert [list(line.get_ydata()) for line in ax.lines] == [list(row) for row in rows]  # type: ignore[arg-type]
+
+
+def test_one_hop_is_no_hops() -> None:
+    table = headers_table(copies_by_content(network="memory"))
+    assert [column.name for column in table.columns] == ["letter", "as sent", "1 hop", "2 hops", "3 hops"]
 
 
 def test_they_take_every_letter_of_the_course_and_none() -> None:
