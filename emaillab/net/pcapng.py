@@ -52,11 +52,11 @@ def _packets(transcript: Transcript, client_port: int) -> list[tuple[float, byte
     """Return (seconds since 1970, IP packet) for a whole connection, from SYN to FIN."""
     tcp = _Tcp(transcript, client_port)
     start = datetime.fromisoformat(transcript.start).timestamp() if transcript.start else 0.0
-    opened_s = start + transcript.opened_s
+    opened_s, latency_s = start + transcript.opened_s, _latency_s(transcript)
     packets = [
         (opened_s, tcp.packet("C", SYN)),
-        (opened_s, tcp.packet("S", SYN | ACK)),
-        (opened_s, tcp.packet("C", ACK)),
+        (opened_s + latency_s, tcp.packet("S", SYN | ACK)),
+        (opened_s + 2 * latency_s, tcp.packet("C", ACK)),
     ]
     for chunk in transcript.chunks:
         packets += [(start + chunk.sent_s, octets) for octets in tcp.data(chunk)]
@@ -66,6 +66,14 @@ def _packets(transcript: Transcript, client_port: int) -> list[tuple[float, byte
         packets += [(closed_s, tcp.packet("C", FIN | ACK)), (closed_s, tcp.packet("S", FIN | ACK))]
         packets.append((closed_s, tcp.packet("C", ACK)))
     return packets
+
+
+def _latency_s(transcript: Transcript) -> float:
+    """Return how long a packet of nothing travels: as the fastest chunk did, and so that a handshake comes first."""
+    if not transcript.chunks:
+        return 0.0
+    time_to_open = (transcript.chunks[0].sent_s - transcript.opened_s) / 2
+    return max(0.0, min(time_to_open, *(chunk.arrived_s - chunk.sent_s for chunk in transcript.chunks)))
 
 
 class _Tcp:

@@ -86,3 +86,8 @@ def test_wireshark_reads_the_capture(
     assert any("FETCH" in line for line in tshark("-Y", "imap.request", "-e", "imap.request.command"))
     assert tshark("-Y", "_ws.malformed", "-e", "frame.number") == []
     assert tshark("-Y", "tcp.analysis.flags", "-e", "frame.number") == []
+    # A handshake takes as long as the line is: 5 ms one way from Alice to her server, 10 ms from there to the relay.
+    assert tshark("-Y", "tcp.ack == 1 and tcp.len == 0 and tcp.seq == 1", "-e", "tcp.analysis.initial_rtt")[:2] == [
+        "0.010000000",
+        "0.020000000",
+    ]
