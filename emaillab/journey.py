@@ -86,14 +86,14 @@ class Whereabouts:
     connections: tuple[Transcript, ...]  # open ones
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Journey:
     """One letter's way: who had it when, and the sessions in which it travelled."""
 
     message_id: str
     stops: tuple[Custody, ...]  # in the order of true time
     sessions: tuple[Transcript, ...]
-    own: dict[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
+    own: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Queue id → the forward-paths whose mailboxes that host holds itself."""
     queued: frozenset[str] = frozenset()
     """The queue ids under which the letter still waits."""
@@ -130,6 +130,9 @@ class Journey:
 
     def __iter__(self) -> Iterator[Custody]:
         return iter(self.stops)
+
+    def __repr__(self) -> str:
+        return f"<Journey of {self.message_id}: {len(self.stops)} stops, {len(self.sessions)} sessions>"
 
     def __str__(self) -> str:
         rows = [f"{stop.at_s:9.3f} s  {stop.host:24} {len(stop.raw):7} octets  session {stop.session}" for stop in self]

@@ -11,6 +11,7 @@ TypeError: draw knows a Transcript, a server or its class, a Part, a Trace, a le
 from __future__ import annotations
 
 from email.message import Message
+from os import PathLike
 from typing import Any
 
 from emaillab.diagrams.svg import Diagram
@@ -22,7 +23,8 @@ def draw(thing: Any, **options: Any) -> Diagram:
     """Draw anything that has a picture.
 
     A Transcript becomes a ladder, a server (or its class) its states, a Part a map of its octets, a Trace or a letter
-    its path, an Internet a map, a Journey the letter's way. Options: `draw(net, journey=...)` puts a way on the map.
+    (bytes, a Path, an open file, an EmailMessage) its path, an Internet a map, a Journey the letter's way.
+    Options: `draw(net, journey=...)` puts a way on the map.
     Raises: TypeError for anything else.
     """
     from emaillab.journey import Journey
@@ -44,7 +46,7 @@ def draw(thing: Any, **options: Any) -> Diagram:
         from emaillab.diagrams.part_map import draw_part
 
         return draw_part(thing, **options)
-    if isinstance(thing, Trace | bytes | Message):
+    if isinstance(thing, Trace | bytes | Message | PathLike) or hasattr(thing, "read"):
         from emaillab.diagrams.path import draw_path
 
         return draw_path(thing if isinstance(thing, Trace) else trace(thing), **options)

@@ -87,7 +87,7 @@ class Phase:
         return sum(len(line.data) for line in self.lines)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Transcript:
     """One connection's record; `str` shows it as C: and S: lines."""
 
@@ -104,6 +104,10 @@ class Transcript:
     start: str = ""  # what 0 s on the clock means, ISO 8601
     chunks: list[Chunk] = field(default_factory=list)
     labels: list[Label] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        ends = f"{self.client} and {self.server}"
+        return f"<Transcript {self.id}: {self.protocol.upper()}, {ends}, {self.octets()} octets>"
 
     # Recording
 

@@ -186,7 +186,9 @@ class ImapClient:
         return counted
 
     def append(self, mailbox: str, raw: bytes, flags: Iterable[str] = (), date: datetime | None = None) -> Response:
-        """Put a message into a mailbox; `date` is aware."""
+        """Put a message into a mailbox; `date` is aware. Raises: TypeError for a message that is not octets."""
+        if not isinstance(raw, bytes):
+            raise TypeError(f"a message is kept as octets, not as {type(raw).__name__}: bytes(letter), text.encode()")
         flags = tuple(flags)
         options = [*([flag_list(flags)] if flags else []), *([date_time(date)] if date else [])]
         return self._say(b"APPEND", _mailbox(mailbox), *options, b"{%d}\r\n%b" % (len(raw), raw))

@@ -198,7 +198,7 @@ class Pop3Client:
     # Steps
 
     def _fetch(self, command: str) -> bytes:
-        self.stream.send(command.encode() + CRLF)
+        self.stream.send(_octets(command) + CRLF)
         reply = parse_reply(self._line())
         if not reply.ok:
             raise Refused(command, reply)

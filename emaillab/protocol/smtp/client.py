@@ -181,8 +181,11 @@ class SmtpClient:
         """Carry out one mail transaction. Lines that end in LF or CR alone are sent with CRLF.
 
         Returns: what became of the letter; the session is ready for the next one.
+        Raises: TypeError for a letter that is not octets.
         Source: RFC 5321 §3.3; RFC 1870 §5, 2920 §3.1, 6152 §3.
         """
+        if not isinstance(raw, bytes):
+            raise TypeError(f"a letter goes out as octets, not as {type(raw).__name__}: bytes(letter), text.encode()")
         raw = complete(raw if bare_line_end(raw) is None else _ANY_LINE_END.sub(b"\r\n", raw))
         if not raw.isascii() and "8BITMIME" not in self.extensions:
             return SendResult(False, {}, Reply(554, "5.6.3", "not sent: 8-bit content, and no 8BITMIME at the server"))
@@ -191,7 +194,7 @@ class SmtpClient:
             parameters["SIZE"] = len(raw)
         if not raw.isascii():
             parameters["BODY"] = "8BITMIME"
-        paths = list(dict.fromkeys(forward_paths))
+        paths = list(dict.fromkeys([forward_paths] if isinstance(forward_paths, str) else forward_paths))
         lines = [path_command("MAIL FROM", reverse_path, parameters)]
         lines += [path_command("RCPT TO", path, {}) for path in paths]
         if pipelining is True or (pipelining == "auto" and "PIPELINING" in self.extensions):

@@ -141,6 +141,13 @@ def test_a_saved_picture_is_a_file_of_its_own(tmp_path: Path) -> None:
     assert "prefers-color-scheme" in text
 
 
+def test_a_letters_path_is_drawn_from_a_file_too(tmp_path: Path) -> None:
+    file = tmp_path / "letter.eml"
+    file.write_bytes(a_letter())
+    with file.open("rb") as opened:
+        assert draw(file).svg == draw(opened).svg == draw(a_letter()).svg
+
+
 def test_something_without_a_picture_is_refused_in_one_sentence() -> None:
     with pytest.raises(TypeError, match="draw knows a Transcript, .* not list"):
         draw([])

@@ -54,6 +54,10 @@ def test_the_digest_does_not_depend_on_segments() -> None:
     assert whole.digest != cut.digest
 
 
+def test_its_repr_fits_a_line() -> None:
+    assert repr(talk()) == f"<Transcript 1: SMTP, a and b, {talk().octets()} octets>"
+
+
 def test_saved_and_loaded_it_is_the_same(tmp_path: Path) -> None:
     path = talk().save(tmp_path / "talk.json")
     assert Transcript.load(path) == talk()

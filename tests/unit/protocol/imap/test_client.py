@@ -195,6 +195,11 @@ def test_a_line_end_in_a_command_is_refused(imap: ImapClient) -> None:
         imap.command("LOGIN {9}\r\nab")
 
 
+def test_a_message_is_octets(imap: ImapClient) -> None:
+    with pytest.raises(TypeError, match="octets, not as str"):
+        imap.append("INBOX", "Subject: hi\r\n")  # type: ignore[arg-type]
+
+
 def test_a_literal_may_hold_anything() -> None:
     client = ImapClient(
         Script(b"* OK hi\r\n* 1 FETCH (BODY[] {22}\r\nA1 OK fake\r\n* 2 {5}\r\n) UID 3)\r\nA1 OK done\r\n")

@@ -162,6 +162,12 @@ def test_nonsense_in_a_listing_is_one_sentence() -> None:
 def test_no_second_command_can_be_smuggled_in(host: Pop3Host) -> None:
     with pytest.raises(ValueError, match="one line"):
         connect(host).user("alice\r\nQUIT")
+    client = connect(host)
+    client.login("alice", "secret")
+    for fetch in (lambda: client.retr("1\r\nDELE 1"), lambda: client.top(1, "0\r\nDELE 1")):  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="one line"):
+            fetch()
+    assert client.stat().drop_listing.count == 3
 
 
 def test_leaving_a_with_block_quits_but_an_error_only_closes(host: Pop3Host) -> None:

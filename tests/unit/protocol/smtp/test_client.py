@@ -80,6 +80,14 @@ def test_a_command_is_one_line(connect: Callable[..., SmtpClient]) -> None:
         client.ehlo("a\nb")
 
 
+def test_a_letter_is_octets_and_a_path_alone_is_one_recipient(connect: Callable[..., SmtpClient]) -> None:
+    client = connect()
+    client.ehlo("a.example")
+    with pytest.raises(TypeError, match="octets, not as str"):
+        client.send("alice@a.example", ["bob@b.example"], LETTER.decode())  # type: ignore[arg-type]
+    assert list(client.send("alice@a.example", "bob@b.example", LETTER).recipients) == ["bob@b.example"]
+
+
 def test_extensions_are_learnt(connect: Callable[..., SmtpClient]) -> None:
     client = connect(offers_tls=True)
     assert client.extensions == {}
