@@ -25,7 +25,7 @@ from dataclasses import field as dataclass_field
 
 from .charsets import decode_raw
 from .defects import Span
-from .received import Reading, read_received
+from .received import Reading, read_tolerantly
 
 # A trace field of another name, or Received itself: a name to the last fold.   RFC 5321 §4.4, 8601, 8617, 7208, 6376
 _FIELD = re.compile(
@@ -62,7 +62,7 @@ class Mark:
         """Read a field X-Received, which has the form of Received; None for all others."""
         if self.name.lower() != "x-received":
             return None
-        return read_received(self.message, self.message.index(b":", self.span[0]) + 1, self.span[1])
+        return read_tolerantly(self.message, self.message.index(b":", self.span[0]) + 1, self.span[1])
 
 
 def marks_of(raw: bytes, header: Span) -> tuple[Mark, ...]:

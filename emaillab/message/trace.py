@@ -34,11 +34,11 @@ from .clauses import Clause, read_clauses
 from .defects import Defect, Span
 from .fields import parse_header
 from .marks import Mark, marks_of
-from .received import Reading, cipher_of, read_received
+from .received import Reading, cipher_of, read_regular, read_tolerantly
 from .source import Source, octets_of
 
 # A field from its name to its last fold, as `parse_header` cuts it.   RFC 5322 §2.2
-_RECEIVED = re.compile(rb"^received[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)\n?", re.IGNORECASE | re.MULTILINE)
+_RECEIVED = re.compile(r"^received[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)\n?", re.IGNORECASE | re.MULTILINE)
 
 
 # QUIRK: `(Authenticated sender: alice)` by Postfix, `(AUTH: PLAIN alice, …)` by Courier, `(SquirrelMail authenticated
@@ -71,8 +71,7 @@ PROTOCOLS = {
 _UNKNOWN = Protocol(False, False, False)
 
 
-@dataclass(frozen=True, slots=True)
-class Hop:
+class Hop(NamedTuple):
     """One step of a letter: a server took it and wrote a Received field. None stands for what is not told."""
 
     reading: Reading
@@ -80,7 +79,10 @@ class Hop:
     """Seconds since the hop before; negative when the clocks disagree, None when one of the two times is missing."""
     span: Span
     """Where the field stands in the message, from its name to its final line break."""
-    message: bytes = dataclass_field(repr=False, compare=False)
+    message: bytes
+
+    def __repr__(self) -> str:
+        return f"Hop({self.reading!r}, delay_s={self.delay_s!r}, span={self.span!r})"
 
     @property
     def from_(self) -> str | None:
@@ -302,8 +304,11 @@ def trace(source: Source) -> Trace:
     raw = octets_of(source)
     hops: list[Hop] = []
     before: datetime | None = None
-    for field in reversed(list(_RECEIVED.finditer(raw, *parse_header(raw).span))):
-        reading = read_received(raw, *field.span(1))
+    begin, end = parse_header(raw).span
+    text = raw[:end].decode("latin-1")
+    for field in reversed(list(_RECEIVED.finditer(text, begin))):
+        start, end = field.span(1)
+        reading = read_regular(text, start, end) or read_tolerantly(raw, start, end)
         time = reading.time
         delay_s = None if time is None or before is None else (time - before).total_seconds()
         hops.append(Hop(reading, delay_s, field.span(), raw))
