@@ -16,9 +16,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .charsets import decode_raw, python_codec
+from .clauses import read_clauses
+from .dates import Date, parse_date
 from .defects import Span
 from .encodings import decode_base64
-from .fields import Field
+from .fields import ADDRESS_FIELDS, OPAQUE_FIELDS, Field, kept_as_is
+from .parameters import parse_parameters
 from .words import decode_words, find_words
 
 if TYPE_CHECKING:
@@ -28,6 +31,8 @@ _NAMES = {0: "NUL", 9: "TAB", 10: "LF", 13: "CR", 27: "ESC", 32: "SP", 127: "DEL
 _FOLD = re.compile(rb"(\r?\n)([ \t]+)")
 _NOT_DATA = re.compile(rb"[^A-Za-z0-9+/]+")
 _QP_PIECE = re.compile(rb"=[0-9A-Fa-f]{2}|=[ \t]*\r?\n|[ \t]+(?=\r?\n|\Z)|\r?\n|=")
+# parameters stand between semicolons, and a quoted string may hold one     RFC 2045 §5.1
+_PARAMETER = re.compile(rb'(?<![^; \t\r\n])[^; \t\r\n"](?:[^";]|"(?:[^"\\]|\\.)*+"?)*+', re.DOTALL)
 _LONGEST_LINE = 10_000  # octets; a character's place in a longer line is not worked out
 _MOST_SHOWN = 60
 
@@ -152,15 +157,75 @@ def _in_value(raw: bytes, field: Field, offset: int) -> _Element:
         if fold.start(2) <= offset - value < fold.end(2):
             span = (value + fold.start(2), value + fold.end(2))
             return _Element("blank that begins a fold's next line", span, "5322 §2.2.3", name)
-    for word in find_words(written):
-        if word.span[0] <= offset - value < word.span[1]:
-            span = (value + word.span[0], value + word.span[1])
-            said = decode_words(written[slice(*word.span)])
-            return _Element("encoded word", span, "2047 §2", name, _quoted(said))
+    if word := _in_word(written, offset - value, value, name):
+        return word
     body = value + len(written) - len(written.lstrip(b" \t"))
     if offset < body:
         return _Element("blank after the colon", (value, body), "5322 §2.2", name)
-    return _Element("value", (body, value_end), "5322 §2.2", name, _quoted(field.text))
+    whole = _Element("value", (body, value_end), "5322 §2.2", name, _quoted(field.text))
+    if name.lower() in ("date", "resent-date") and (date := parse_date(field.body)):
+        return _Element("date-time", (body, value_end), "5322 §3.3", name, _moment(date))
+    if name.lower() in ("received", "x-received"):
+        return _in_received(raw, field, offset) or whole
+    if name.lower() in ("content-type", "content-disposition"):
+        return _in_parameters(raw, (body, value_end), field, offset) or whole
+    return whole
+
+
+def _in_word(written: bytes, at: int, base: int, name: str) -> _Element | None:
+    """Tell about an encoded word, where one may stand, or the blank between two."""
+    if name.lower() in OPAQUE_FIELDS:
+        return None
+    kept = list(kept_as_is(written)) if name.lower() in ADDRESS_FIELDS else []
+    end = -1
+    for word in find_words(written):
+        span = (base + word.span[0], base + word.span[1])
+        if any(start <= word.span[0] < stop for start, stop in kept):
+            continue
+        if word.span[0] <= at < word.span[1]:
+            return _Element("encoded word", span, "2047 §2", name, _quoted(decode_words(written[slice(*word.span)])))
+        if 0 <= end <= at < word.span[0] and not written[end : word.span[0]].strip():
+            return _Element("blank between encoded words, to be dropped,", (base + end, span[0]), "2047 §6.2", name)
+        end = word.span[1]
+    return None
+
+
+def _in_received(raw: bytes, field: Field, offset: int) -> _Element | None:
+    """Tell about a clause of a trace field, or its date."""
+    clauses, date, _ = read_clauses(raw, *field.value_span)
+    for clause in clauses:
+        if clause.span[0] <= offset < clause.span[1]:
+            what = f"clause '{clause.name}'" if clause.name else "words that stand in no clause"
+            return _Element(what, clause.span, "5321 §4.4", field.name, _quoted(clause.value))
+    behind = max((clause.span[1] for clause in clauses), default=field.value_span[0])
+    if date is None or offset < behind:
+        return None
+    start = behind + len(raw[behind : field.value_span[1]]) - len(raw[behind : field.value_span[1]].lstrip(b" \t\r\n;"))
+    if offset < start:
+        return _Element("separator before the date", (behind, start), "5321 §4.4", field.name)
+    return _Element("date-time", (start, field.value_span[1]), "5322 §3.3", field.name, _moment(date))
+
+
+def _moment(date: Date) -> str:
+    return f"{date.utc.isoformat(' ')[:19]} UTC" + ("" if date.zone_known else ", zone unknown")
+
+
+def _in_parameters(raw: bytes, value: Span, field: Field, offset: int) -> _Element | None:
+    """Tell about the type or one parameter of a MIME field."""
+    for place, piece in enumerate(_PARAMETER.finditer(raw, *value)):
+        if not piece.start() <= offset < piece.end():
+            continue
+        if place == 0:
+            what, rfc = (
+                ("media type", "2045 §5.1") if field.name.lower() == "content-type" else ("disposition", "2183 §2")
+            )
+            return _Element(what, piece.span(), rfc, field.name, _quoted(piece[0].decode("latin-1").strip()))
+        written = piece[0].partition(b"=")[0].strip().decode("latin-1")
+        name, star, _ = written.lower().partition("*")
+        said = parse_parameters(field.body).params.get(name)
+        rfc = "2231 §3" if star else "2045 §5.1"
+        return _Element(f"parameter {written}", piece.span(), rfc, field.name, None if said is None else _quoted(said))
+    return None
 
 
 # --- delimiters, and what stands before and after them ---

@@ -120,13 +120,13 @@ def decode_text_of(name: str, body: bytes) -> str:
     if key not in ADDRESS_FIELDS:
         return decode_words(body)
     pieces, at = [], 0
-    for kept in _kept_as_is(body):
+    for kept in kept_as_is(body):
         pieces += [decode_words(body[at : kept[0]]), decode_raw(body[kept[0] : kept[1]])]
         at = kept[1]
     return "".join(pieces) + decode_words(body[at:])
 
 
-def _kept_as_is(body: bytes) -> Iterator[Span]:
+def kept_as_is(body: bytes) -> Iterator[Span]:
     """Find the quoted strings and angle addresses outside comments. Source: RFC 2047 §5 (3)."""
     at = 0
     while match := _PROTECTED.search(body, at):

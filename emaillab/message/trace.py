@@ -34,6 +34,7 @@ from .clauses import Clause, read_clauses
 from .defects import Defect, Span
 from .fields import parse_header
 from .marks import Mark, marks_of
+from .places import places_of
 from .received import Reading, cipher_of, read_regular, read_tolerantly
 from .source import Source, octets_of
 
@@ -154,6 +155,11 @@ class Hop(NamedTuple):
         """Read the field's clauses, each with its words, its comments and its span in the message."""
         value_at = self.message.index(b":", self.span[0]) + 1
         return tuple(read_clauses(self.message, value_at, self.span[1])[0])
+
+    @property
+    def places(self) -> dict[str, Span]:
+        """Tell where in the message each thing stands that the field says, by the names of `to_json`."""
+        return places_of(self, self.clauses)
 
     @property
     def cipher(self) -> str | None:

@@ -103,3 +103,39 @@ def test_every_octet_of_a_letter_is_explained(file: str) -> None:
 def test_a_damaged_character_is_no_reason_to_fail() -> None:
     letter: Part = dissect(b"Content-Type: text/plain; charset=utf-8\r\n\r\n\xe4\xbd")
     assert letter.explain(len(letter.raw) - 1).element == "text in line 1"
+
+
+STRUCTURED = (
+    b"Received: from a.org ([192.0.2.1])\r\n by b.org; Mon, 3 Mar 2025 13:00:00 +0100\r\n"
+    b'From: "=?utf-8?Q?a?=" =?utf-8?Q?b?= =?utf-8?Q?c?= <a@b>\r\nMessage-ID: <=?utf-8?Q?a?=@b>\r\n'
+    b"Date: Mon, 3 Mar 2025 12:00:00 -0000\r\n"
+    b"Content-Type: text/plain; charset=\"utf-8\";\r\n name*=utf-8''%E4%BD%A0.txt\r\n"
+    b'Content-Disposition: attachment; filename="a;b"\r\n\r\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "ahead", "element", "written", "meaning"),
+    [
+        (b"[192", 1, "clause 'from'", b"from a.org ([192.0.2.1])", '"a.org"'),
+        (b"by b.org", 3, "clause 'by'", b"by b.org", '"b.org"'),
+        (b"; Mon", 0, "separator before the date", b"; ", None),
+        (b"13:00", 0, "date-time", b"Mon, 3 Mar 2025 13:00:00 +0100", "2025-03-03 12:00:00 UTC"),
+        (b'"=?utf-8?Q?a', 3, "value", None, '""=?utf-8?Q?a?=" bc <a@b>"'),  # no encoded word in a quoted string
+        (b" =?utf-8?Q?c", 0, "blank between encoded words, to be dropped,", b" ", None),
+        (b"=?utf-8?Q?c", 3, "encoded word", b"=?utf-8?Q?c?=", '"c"'),
+        (b"<=?utf-8", 3, "value", b"<=?utf-8?Q?a?=@b>", '"<=?utf-8?Q?a?=@b>"'),  # nor in an identifier
+        (b"12:00", 2, "date-time", b"Mon, 3 Mar 2025 12:00:00 -0000", "2025-03-03 12:00:00 UTC, zone unknown"),
+        (b"text/", 2, "media type", b"text/plain", '"text/plain"'),
+        (b"charset", 9, "parameter charset", b'charset="utf-8"', '"utf-8"'),
+        (b"%BD", 1, "parameter name*", b"name*=utf-8''%E4%BD%A0.txt", '"你.txt"'),
+        (b"attach", 0, "disposition", b"attachment", '"attachment"'),
+        (b"a;b", 1, "parameter filename", b'filename="a;b"', '"a;b"'),
+    ],
+)
+def test_inside_structured_fields(
+    text: bytes, ahead: int, element: str, written: bytes | None, meaning: str | None
+) -> None:
+    found = dissect(STRUCTURED).explain(STRUCTURED.index(text) + ahead)
+    assert (found.element, found.meaning) == (element, meaning)
+    assert written in (None, STRUCTURED[slice(*found.span)])

@@ -3,6 +3,7 @@
 import email
 import io
 import json
+import re
 from datetime import UTC, datetime
 from email.policy import default
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from emaillab.message.dates import parse_date
 from emaillab.message.received import find_ip, read_regular, read_tolerantly
 from emaillab.message.trace import PROTOCOLS, Gap, Hop, trace
 
@@ -335,6 +337,21 @@ def test_dialect(dialect: str) -> None:
     value, expected = DIALECTS[dialect]
     (hop,) = trace(f"Received: {value}\r\n\r\n".encode()).hops
     assert seen(hop) == NOTHING | PLAIN | expected
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_each_thing_said_has_its_place(dialect: str) -> None:
+    raw = f"Received: {DIALECTS[dialect][0]}\r\n\r\n".encode()
+    (hop,) = trace(raw).hops
+    said = {name: value for name, value in hop.to_json().items() if name in hop.places and name != "time"}
+    said |= {"via": hop.via, "rdns": hop.rdns}
+    there = {name: raw[slice(*span)].decode() for name, span in hop.places.items()}
+    date = parse_date(there.pop("time").encode())
+    assert date is not None and date.utc == hop.time
+    assert {name: re.sub(r"[\s(]+", " ", text) for name, text in there.items()} == {k: v for k, v in said.items() if v}
+    assert set(there) >= {
+        name for name in ("from", "by", "with", "id", "for", "from_ip", "helo") if hop.to_json()[name]
+    }
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
