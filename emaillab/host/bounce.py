@@ -27,6 +27,7 @@ from email.utils import format_datetime
 
 from emaillab.host.queue_store import QueuedLetter
 
+EIGHT_BIT = "Content-Transfer-Encoding: 8bit"
 _STATUS = re.compile(r"[45]\.\d{1,3}\.\d{1,3}")
 
 
@@ -41,6 +42,7 @@ def notification(
     """
     boundary = f"=_{id}_{reporter}"
     parts = [_for_people(reporter, failures), _for_programs(reporter, letter, failures), _the_letter(content)]
+    encoding = "" if all(map(bytes.isascii, parts)) else f"{EIGHT_BIT}\r\n"  # of a whole that has such a part
     head = (
         f"From: Mail Delivery System <postmaster@{reporter}>\r\n"
         f"To: <{letter.reverse_path}>\r\n"
@@ -50,16 +52,22 @@ def notification(
         "Auto-Submitted: auto-replied\r\n"
         "MIME-Version: 1.0\r\n"
         f'Content-Type: multipart/report; report-type=delivery-status;\r\n boundary="{boundary}"\r\n'
-        "\r\n"
+        f"{encoding}\r\n"
     ).encode()
     line = f"--{boundary}\r\n".encode()
     return head + b"".join(line + part + b"\r\n" for part in parts) + f"--{boundary}--\r\n".encode()
 
 
 def _for_people(reporter: str, failures: Mapping[str, str]) -> bytes:
-    reasons = "".join(f"<{path}>: {reason}\r\n" for path, reason in failures.items())
+    reasons = "".join(f"<{path}>: {_folded(reason)}\r\n" for path, reason in failures.items())
     text = f"This is the mail system at {reporter}.\r\nYour letter could not be delivered to\r\n\r\n{reasons}"
-    return f"Content-Type: text/plain; charset=utf-8\r\n\r\n{text}".encode()
+    encoding = "" if text.isascii() else f"{EIGHT_BIT}\r\n"
+    return f"Content-Type: text/plain; charset=utf-8\r\n{encoding}\r\n{text}".encode()
+
+
+def _folded(reason: str) -> str:
+    """Return a reply of several lines as the lines of one field."""
+    return reason.replace("\n", "\r\n ")
 
 
 def _for_programs(reporter: str, letter: QueuedLetter, failures: Mapping[str, str]) -> bytes:
@@ -70,12 +78,13 @@ def _for_programs(reporter: str, letter: QueuedLetter, failures: Mapping[str, st
             f"Final-Recipient: rfc822; {path}\r\n"
             "Action: failed\r\n"
             f"Status: {status[0] if status else '5.0.0'}\r\n"
-            f"Diagnostic-Code: smtp; {reason}\r\n"
+            f"Diagnostic-Code: smtp; {_folded(reason)}\r\n"
         )
-    return ("Content-Type: message/delivery-status\r\n\r\n" + "\r\n".join(blocks)).encode()
+    text = "Content-Type: message/delivery-status\r\n\r\n" + "\r\n".join(blocks)
+    return text.encode("ascii", "backslashreplace")  # fields are ASCII, whatever a server said
 
 
 def _the_letter(content: bytes) -> bytes:
     """Return the letter as it was, 8-bit octets and all."""
-    encoding = b"" if content.isascii() else b"Content-Transfer-Encoding: 8bit\r\n"
+    encoding = b"" if content.isascii() else f"{EIGHT_BIT}\r\n".encode()
     return b"Content-Type: message/rfc822\r\n" + encoding + b"\r\n" + content

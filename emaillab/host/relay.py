@@ -108,7 +108,7 @@ def hand_on(
     *,
     converts: bool = False,
 ) -> Attempt:
-    """Try the hosts that `find` names in order until one answers, and give it the letter.
+    """Try the hosts that `find` names in order until one looks at the letter's recipients, or refuses it for good.
 
     Args: dial: opens a connection to a host; name: ours, for EHLO; converts: whether 8-bit content is re-encoded for
         a host without 8BITMIME (RFC 6152 §3 allows it, and allows to return the letter).
@@ -124,7 +124,9 @@ def hand_on(
     for exchange in exchanges:
         try:
             result = _give(SmtpClient(dial(exchange)), letter.reverse_path, paths, content, name, converts)
-            return Attempt(exchange, {path: result.reply_for(path) for path in paths})
+            attempt = Attempt(exchange, {path: result.reply_for(path) for path in paths})
+            if result.recipients or not result.final.temporary:
+                return attempt  # a host that takes no letter at all just now is as good as down: the next one may
         except (OSError, ProtocolError) as error:
             reply = Reply(451, "4.4.1", f"{exchange}: {error}")
             attempt = Attempt(exchange, dict.fromkeys(paths, reply))

@@ -7,12 +7,32 @@ import pytest
 from emaillab.host.mailhost import MailHost
 from emaillab.host.relay import MAX_HOPS
 from emaillab.message.dissect import dissect
+from emaillab.message.fields import parse_header
 from emaillab.net.clock import VirtualClock
 from emaillab.net.dns import MX, A, Resolver, Zone
 from emaillab.protocol.backend import Envelope, Session
 from emaillab.protocol.machine import Refusal
+from emaillab.protocol.wire import bare_line_end
 
 LETTER = b"From: a@x.example\r\nSubject: hi\r\nMessage-ID: <1@x.example>\r\n\r\nhello\r\n"
+
+
+class Script:
+    """A server that says its lines whatever it hears."""
+
+    def __init__(self, *said: bytes) -> None:
+        self.said, self.sent = b"".join(said), list[bytes]()
+
+    def send(self, data: bytes) -> None:
+        self.sent.append(data)
+
+    def readline(self, limit: int = 8192) -> bytes:
+        if not self.said:
+            raise ConnectionError("the server closed the connection")
+        line, end, self.said = self.said.partition(b"\n")
+        return line + end
+
+    def close(self) -> None: ...
 
 
 @pytest.fixture
@@ -132,6 +152,39 @@ def test_a_permanent_failure_comes_back_as_a_report(host: MailHost) -> None:
     assert b"Final-Recipient: rfc822; eve@nowhere.example" in status and b"Status: 5.1.2" in status
     assert part.children[2].decoded.endswith(LETTER)
     assert part.header.text("Return-Path") == "<>"
+
+
+def test_a_refusal_of_many_lines_is_one_field_of_the_report(host: MailHost) -> None:
+    accept(host, ["eve@far.example"], from_="bob@b.example")
+    said = Script(
+        b"220 x\r\n250 x\r\n",
+        b"250 ok\r\n550-5.1.1 no such us\xc3\xa9r\r\n",
+        b"550 5.1.1 Status: 2.0.0\r\n250 reset\r\n",
+    )
+    host.run_queue(lambda name, cause: said)
+    [report] = host.letters("bob")
+    assert bare_line_end(report) is None
+    part = dissect(report)
+    assert part.encoding == part.children[0].encoding == "8bit"
+    assert part.children[0].text.endswith("550-5.1.1 no such us\u00e9r\r\n 550 5.1.1 Status: 2.0.0\r\n")
+    [*_, recipient] = part.children[1].decoded.strip().split(b"\r\n\r\n")
+    fields = parse_header(recipient)
+    assert [field.name for field in fields] == ["Final-Recipient", "Action", "Status", "Diagnostic-Code"]
+    assert fields.text("Diagnostic-Code") == r"smtp; 550-5.1.1 no such us\xe9r 550 5.1.1 Status: 2.0.0"
+
+
+def test_a_host_that_takes_nothing_just_now_is_passed_over(host: MailHost) -> None:
+    accept(host, ["eve@far.example"], from_="bob@b.example")
+    servers = {
+        "busy.example": Script(b"421 4.3.2 busy\r\n"),
+        "slow.example": Script(b"220 x\r\n250 x\r\n451 4.3.0 later\r\n250 reset\r\n"),
+        "good.example": Script(b"220 x\r\n250 x\r\n250 ok\r\n250 ok\r\n354 go\r\n250 kept\r\n"),
+        "last.example": Script(b""),
+    }
+    host.targets = lambda domain: list(servers)  # type: ignore[method-assign]
+    host.run_queue(lambda name, cause: servers[name])
+    assert not len(host.queue) and host.letters("bob") == []
+    assert servers["good.example"].sent.count(b"DATA\r\n") == 1 and servers["last.example"].sent == []
 
 
 def test_a_report_is_never_reported_on(host: MailHost) -> None:
