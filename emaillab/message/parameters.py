@@ -188,7 +188,8 @@ def encode_parameter(name: str, value: str, language: str = "") -> list[bytes]:
         token = value and all(octet in _ATTRIBUTE_CHARS for octet in value.encode("ascii"))
         return [key + b"=" + (value.encode("ascii") if token else _quote(value.encode("ascii")))]
     prefix = b"utf-8'" + language.encode("ascii") + b"'"
-    cells = [bytes((octet,)) if octet in _ATTRIBUTE_CHARS else b"%%%02X" % octet for octet in value.encode()]
+    # No character is split between two pieces: some readers decode each for itself.
+    cells = [_percent_encoded(character.encode()) for character in value]
     if len(prefix) + sum(map(len, cells)) <= _PIECE_OCTETS:
         return [key + b"*=" + prefix + b"".join(cells)]
     pieces = [prefix]
@@ -197,6 +198,10 @@ def encode_parameter(name: str, value: str, language: str = "") -> list[bytes]:
             pieces.append(b"")
         pieces[-1] += cell
     return [b"%s*%d*=%s" % (key, number, piece) for number, piece in enumerate(pieces)]
+
+
+def _percent_encoded(octets: bytes) -> bytes:
+    return b"".join(bytes((octet,)) if octet in _ATTRIBUTE_CHARS else b"%%%02X" % octet for octet in octets)
 
 
 def _quote(text: bytes) -> bytes:

@@ -24,6 +24,9 @@ from .encodings import decode_base64, decode_quoted_printable, encode_base64, en
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 """The 64 characters of base64, each at the place of its value. Source: RFC 2045 §6.8, table 1."""
 
+MOST_OCTETS = 24
+"""How many octets of one step a table shows; the step itself has them all."""
+
 Result = TypeVar("Result")
 AnyStep = TypeVar("AnyStep", covariant=True)
 
@@ -53,9 +56,9 @@ class Working(Generic[Result, AnyStep]):
 
 
 def cell(value: Any) -> Cell:
-    """Show a step's value: octets in hexadecimal, several numbers beside one another."""
+    """Show a step's value: octets in hexadecimal, the first of many; several numbers beside one another."""
     if isinstance(value, bytes):
-        return value.hex(" ").upper()
+        return value[:MOST_OCTETS].hex(" ").upper() + (" …" if len(value) > MOST_OCTETS else "")
     if isinstance(value, tuple):
         return " ".join(map(str, value))
     if isinstance(value, bool):

@@ -227,3 +227,16 @@ def test_every_working_prints_as_a_table() -> None:
         lines = str(working).split("\n")
         assert len(lines) == 2 + len(working.steps), "one line a step, whatever control characters it holds"
         assert lines[0] == working.title
+
+
+def test_a_long_run_of_octets_is_cut_in_the_table_and_whole_in_the_step() -> None:
+    working = quoted_printable_working(b"x" * 70)
+    assert working.steps[0].octets == b"x" * 70
+    assert working.rows[0][1] == "78 " * 24 + "…"
+    assert quoted_printable_working(b"x" * 24).rows[0][1] == "78 " * 23 + "78"
+
+
+def test_no_character_is_split_between_two_pieces_of_a_parameter() -> None:
+    steps = parameter_working("filename", "知识𝄞" * 20 + ".txt").steps
+    assert len(steps) > 3
+    assert "".join(step.octets.decode() for step in steps) == "知识𝄞" * 20 + ".txt"
