@@ -22,16 +22,15 @@ its copy until that 250 has come back over the line; so for this short time ther
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
-from emaillab.host.mailhost import Custody
-from emaillab.net.transcript import Side, Transcript
+from emaillab.host.mailhost import Custody, MailHost
+from emaillab.net.transcript import Transcript
+from emaillab.readings import NEVER, Reading, read_by, units
 
 Kind = Literal["user agent", "queue", "mailbox"]
-NEVER = float("inf")
 _ROUNDING_S = 1e-5  # a note's time went through a datetime
 
 
@@ -230,6 +229,29 @@ class Journey:
             yield Event(session.closed_s, f"The connection of {client} to {server} is closed.", session.id)
 
 
+def follow(message_id: str, hosts: Iterable[MailHost], transcripts: Iterable[Transcript], now_s: float) -> Journey:
+    """Find a letter's stops and sessions in a world. Raises: KeyError when no host has seen it."""
+    transcripts, key = list(transcripts), message_id.encode()
+    found = [(note, host) for host in hosts for note in host.custody if note.message_id == message_id]
+    if not found:
+        raise KeyError(f"no host has seen a letter with Message-ID {message_id}")
+    came_in = {note.session for note, _ in found}  # in a browser's session a letter has no Message-ID yet
+    sessions = [t for t in transcripts if t.id in came_in or key in t.sent_by("C") or key in t.sent_by("S")]
+    carried = {t.id for t in sessions}
+    return Journey(
+        message_id,
+        tuple(sorted((note for note, _ in found), key=lambda stop: stop.at_s)),
+        tuple(sessions),
+        {
+            note.queue_id: tuple(filter(host.policy.is_ours, host.policy.expand(note.envelope.forward_paths)))
+            for note, host in found
+        },
+        frozenset(letter.id for _, host in found for letter in host.queue.letters()),
+        tuple(t for t in transcripts if t.cause in came_in and t.id not in carried),
+        now_s,
+    )
+
+
 HANDED_ON, GIVEN_UP, DELETED = "handed on", "given up", "deleted"
 
 
@@ -292,115 +314,3 @@ def _handing_over(handover: Handover, session: Transcript) -> Iterator[Event]:
 def _a(session: Transcript) -> str:
     name = session.protocol.upper()
     return f"{'an' if name[0] in 'AEIOSH' else 'a'} {name}"
-
-
-# What the sessions tell
-
-
-class Unit(NamedTuple):
-    """What the client asked, what the server answered, when it sent that, and when it was back at the client."""
-
-    verb: str
-    asked: bytes
-    answer: bytes
-    sent_s: float
-    back_s: float
-
-
-def units(session: Transcript) -> Iterator[Unit]:
-    """Cut a session into the units that the server acted on."""
-    asked, answered = session.sent_by("C"), session.sent_by("S")
-    starts = [label.produced for label in session.labels[1:]] + [len(answered)]
-    begin, clock = 0, _Clock(session, "S")
-    for label, end in zip(session.labels, starts, strict=True):
-        yield Unit(label.verb, asked[begin : label.consumed], answered[label.produced : end], *clock.at(end))
-        begin = label.consumed
-
-
-class _Clock:
-    """Tells when an octet of one side was sent and when it arrived; asked in ascending order."""
-
-    def __init__(self, session: Transcript, side: Side) -> None:
-        self._chunks = [chunk for chunk in session.chunks if chunk.side == side]
-        self._place = self._end = 0
-
-    def at(self, end: int) -> tuple[float, float]:
-        while self._place < len(self._chunks) and self._end + len(self._chunks[self._place].data) < end:
-            self._end += len(self._chunks[self._place].data)
-            self._place += 1
-        if self._place == len(self._chunks):
-            return NEVER, NEVER
-        return self._chunks[self._place].sent_s, self._chunks[self._place].arrived_s
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What a reader's session did with the letter."""
-
-    fetched_s: float = NEVER
-    deleted_s: float = NEVER
-    user: str = ""  # "" when the log-in does not say it in plain words
-
-    def reads(self, path: str) -> bool:
-        """Tell whether it was the mailbox of this forward-path."""
-        return not self.user or self.user.lower() in (path.lower(), path.rpartition("@")[0].lower())
-
-
-def read_by(session: Transcript, raw: bytes) -> Reading:
-    """Find out whether a POP3 or IMAP session fetched and deleted a letter.
-
-    SIMPLIFIED: a letter that one session deletes without having fetched it is taken to be still there.
-    """
-    return (_read_by_pop3 if session.protocol == "pop3" else _read_by_imap)(session, raw)
-
-
-def _place_of(raw: bytes, answer: bytes) -> int:
-    """Return where a whole letter stands in an answer, or -1: below its Return-Path, and not inside a report."""
-    place = answer.find(raw)
-    before = answer[:place].removesuffix(b"\r\n").rpartition(b"\n")[2] if place > 0 else b""
-    return place if before.startswith(b"Return-Path:") else -1
-
-
-def _read_by_pop3(session: Transcript, raw: bytes) -> Reading:
-    stuffed = raw.replace(b"\r\n.", b"\r\n..")
-    found, number, marked = Reading(), b"", False
-    for unit in units(session):
-        words, good = unit.asked.split(), unit.answer.startswith(b"+OK")
-        if unit.verb == "USER" and len(words) > 1:
-            found = replace(found, user=words[1].decode("utf-8", "replace"))
-        elif unit.verb == "RETR" and _place_of(stuffed, unit.answer) >= 0:
-            found, number = replace(found, fetched_s=min(found.fetched_s, unit.back_s)), words[1]
-        elif unit.verb == "DELE" and good and words[1] == number:
-            marked = True
-        elif unit.verb == "RSET" and good:
-            marked = False
-        elif unit.verb == "(update)" and good and marked:
-            found = replace(found, deleted_s=unit.sent_s)
-    return found
-
-
-_SEQUENCE = re.compile(rb"^\* (\d+) (FETCH|EXPUNGE)([^\r\n]*)", re.MULTILINE)
-
-
-def _read_by_imap(session: Transcript, raw: bytes) -> Reading:
-    found, number, marked = Reading(), 0, False
-    for unit in units(session):
-        words = unit.asked.split()
-        if unit.verb == "LOGIN" and len(words) > 2:
-            found = replace(found, user=words[2].strip(b'"').decode("utf-8", "replace"))
-        place = _place_of(raw, unit.answer)
-        for told in _SEQUENCE.finditer(unit.answer):
-            which = int(told[1])
-            if told[2] == b"FETCH" and told.start() < place:
-                number = which
-            elif told[2] == b"FETCH" and which == number and b"FLAGS (" in told[3]:
-                marked = b"\\Deleted" in told[3]
-            elif told[2] == b"EXPUNGE" and which == number:
-                return replace(found, deleted_s=unit.sent_s)
-            elif told[2] == b"EXPUNGE" and which < number:
-                number -= 1
-        if unit.verb == "CLOSE" and marked and words[0] + b" OK" in unit.answer:
-            return replace(found, deleted_s=unit.sent_s)
-        if place >= 0:
-            found = replace(found, fetched_s=min(found.fetched_s, unit.back_s))
-    return found

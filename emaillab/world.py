@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from emaillab.host.mailhost import MailHost
 from emaillab.host.policy import each
 from emaillab.journey import Journey as Journey
+from emaillab.journey import follow
 from emaillab.net.addresses import AddressBook
 from emaillab.net.clock import Clock, VirtualClock, WallClock, span_s
 from emaillab.net.connection import End, Link
@@ -264,26 +265,7 @@ class Internet:
         """Return one letter's stops and sessions. Raises: KeyError when no host has seen it."""
         if not isinstance(message_id, str):
             raise TypeError(f"a journey is asked for by the letter's Message-ID, not by {type(message_id).__name__}")
-        wanted = message_id.strip()
-        found = [(note, host) for host in self.hosts.values() for note in host.custody if note.message_id == wanted]
-        if not found:
-            raise KeyError(f"no host has seen a letter with Message-ID {wanted}")
-        key = wanted.encode()
-        came_in = {note.session for note, _ in found}  # in a browser's session a letter has no Message-ID yet
-        sessions = [t for t in self.transcripts if t.id in came_in or key in t.sent_by("C") or key in t.sent_by("S")]
-        carried = {t.id for t in sessions}
-        return Journey(
-            wanted,
-            tuple(sorted((note for note, _ in found), key=lambda stop: stop.at_s)),
-            tuple(sessions),
-            {
-                note.queue_id: tuple(filter(host.policy.is_ours, host.policy.expand(note.envelope.forward_paths)))
-                for note, host in found
-            },
-            frozenset(letter.id for _, host in found for letter in host.queue.letters()),
-            tuple(t for t in self.transcripts if t.cause in came_in and t.id not in carried),
-            self.clock.seconds,
-        )
+        return follow(message_id.strip(), self.hosts.values(), self.transcripts, self.clock.seconds)
 
     @property
     def transcripts(self) -> list[Transcript]:

@@ -22,6 +22,7 @@ FLOORS = {
     "protocol": 1,
     "net": 1,
     "host": 2,
+    "readings": 3,
     "journey": 3,
     "world": 3,
     "worlds": 3,

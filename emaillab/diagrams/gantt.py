@@ -20,7 +20,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from emaillab.diagrams.svg import BLUE, GREEN, GREY, ORANGE, Canvas, Diagram, cut
-from emaillab.journey import NEVER, Journey, Stay
+from emaillab.journey import Journey, Stay
+from emaillab.readings import NEVER
 
 COLOURS = {"user agent": BLUE, "queue": ORANGE, "mailbox": GREEN}
 LEFT, PLOT, RIGHT = 240.0, 460.0, 190.0  # pixels: names, bars, times

@@ -31,10 +31,11 @@ from emaillab.diagrams.svg import (
 )
 from emaillab.host.mailhost import MailHost
 from emaillab.host.relay import return_path_field
-from emaillab.journey import NEVER, Journey, read_by
+from emaillab.journey import Journey
 from emaillab.net.connection import Link
 from emaillab.net.dns import MX
 from emaillab.net.transcript import Transcript
+from emaillab.readings import NEVER, read_by
 from emaillab.world import Internet
 
 MANY = 4  # hosts: the textbook's
