@@ -94,7 +94,7 @@ def _judge(
         tags = parse_tags(record)
     except TagError as error:
         return "permerror", f"the policy cannot be read: {error}", DmarcEvidence(record, record_at)
-    policy = tags.get("sp" if record_at != from_domain and "sp" in tags else "p", "none").lower()
+    policy = _policy_for(from_domain, record_at, tags, asking).lower()
     if tags.get("v") != "DMARC1" or policy not in POLICIES:
         reason = f"the policy is none: expected v=DMARC1 and p= of {', '.join(POLICIES)}"
         return "permerror", reason, DmarcEvidence(record, record_at)
@@ -120,6 +120,29 @@ def _judge(
         asking.answers if asking else (),
     )
     return ("pass" if passed else "fail"), _reason(from_domain, by_spf, by_dkim, sender, signers), evidence
+
+
+def _policy_for(from_domain: str, record_at: str, tags: dict[str, str], asking: Asking | None) -> str:
+    """Choose the policy for the domain itself, for one below it, or for one below it that does not exist.
+
+    Source: RFC 9989 §4.7, `p=`, `sp=` and `np=`.
+    """
+    policy = tags.get("p", "none")
+    if record_at == from_domain:
+        return policy
+    policy = tags.get("sp", policy)
+    return tags["np"] if "np" in tags and asking and not _exists(from_domain, asking) else policy
+
+
+def _exists(domain: str, asking: Asking) -> bool:
+    """Tell whether a name has what a name of mail needs: an address or an MX. Source: RFC 9091 §2.7."""
+    for kind in ("A", "AAAA", "MX"):
+        try:
+            if asking.records(domain, kind):
+                return True
+        except LookupError:
+            return False
+    return False
 
 
 def _aligned(

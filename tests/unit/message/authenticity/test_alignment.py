@@ -73,6 +73,22 @@ def test_the_policy_is_found_above_and_sub_domains_have_their_own() -> None:
     assert dmarc("down.example", None, [], lookup=lookup).result == "temperror"  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("domain", "policy"), [("crepes.fr", "none"), ("shop.crepes.fr", "quarantine"), ("invented.crepes.fr", "reject")]
+)
+def test_a_name_that_does_not_exist_has_a_policy_of_its_own(domain: str, policy: str) -> None:
+    def lookup(name: str, type: str) -> list[str]:
+        known = {
+            ("_dmarc.crepes.fr", "TXT"): "v=DMARC1; p=none; sp=quarantine; np=reject",
+            ("shop.crepes.fr", "MX"): "0 a",
+        }
+        if name not in ("crepes.fr", "_dmarc.crepes.fr", "shop.crepes.fr"):
+            raise LookupError(name)
+        return [value for key, value in known.items() if key == (name, type)]
+
+    assert dmarc(domain, None, [], lookup=lookup).evidence.disposition == policy
+
+
 def test_where_one_organization_ends() -> None:
     lookup = zone(
         {
