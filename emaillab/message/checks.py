@@ -69,6 +69,9 @@ def content_defects(part: Part) -> Iterator[Defect]:
         yield from _mixed_line_ends(part)
     if part._preamble_end < 0 and not part.children:
         yield from _body(part)
+    for span in (part.preamble_span, part.epilogue_span):
+        if span is not None:
+            yield from _unencoded(part, part.raw[slice(*span)], span[0])
 
 
 def _declared(part: Part) -> Iterator[Defect]:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from . import checks, sections
+from . import checks, sections, tiles
 from .charsets import TextDecoding, decode_text
 from .defects import Defect, Span, limited
 from .encodings import decode_base64, decode_quoted_printable
@@ -297,31 +297,7 @@ class Part:
 
     def tiles_of_parts(self) -> list[tuple[str, Span, Part]]:
         """Cut the part as `tiles` does, and tell the part that each piece belongs to."""
-        found: list[tuple[str, Span, Part]] = []
-        waiting: list[Part | tuple[str, Span, Part]] = [self]
-        while waiting:
-            item = waiting.pop()
-            if isinstance(item, Part):
-                waiting.extend(reversed(item._pieces()))
-            elif item[1][0] < item[1][1]:
-                found.append(item)
-        return found
-
-    def _pieces(self) -> list[Part | tuple[str, Span, Part]]:
-        pieces: list[Part | tuple[str, Span, Part]] = [
-            ("mbox-line", (self._start, self._header_start), self),
-            ("header", self.header_span, self),
-        ]
-        if self.preamble_span is None:
-            pieces.extend(self.children or [("body", self.body_span, self)])
-            return pieces
-        pieces.append(("preamble", self.preamble_span, self))
-        for at, span in enumerate(self.delimiter_spans):
-            pieces.append(("delimiter" if at < len(self.children) else "close-delimiter", span, self))
-            pieces.extend(self.children[at : at + 1])
-        if self.epilogue_span is not None:
-            pieces.append(("epilogue", self.epilogue_span, self))
-        return pieces
+        return tiles.tiles_of(self)
 
     def part(self, number: str) -> Part | None:
         """Find the part with an IMAP section number, counted from here; None when there is none."""

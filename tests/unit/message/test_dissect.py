@@ -282,6 +282,16 @@ def test_m21_what_is_declared_and_what_is_there(encoding: bytes, body: bytes, ex
     assert kinds(dissect(b"Content-Transfer-Encoding: " + encoding + b"\r\n\r\n" + body)) == expected
 
 
+def test_m21_what_stands_around_the_parts_counts_too() -> None:
+    root = dissect(multipart(b"pr\xc3\xa9\r\n--b\r\n\r\nA\r\n--b--\r\nepi\rlogue\0\r\n"))
+    assert [(d.kind, root.raw[d.at]) for d in root.defects] == [
+        ("8bit-octets-in-7bit", 0xC3),
+        ("bare-cr", 0x0D),
+        ("nul-in-body", 0),
+    ]
+    assert kinds(root.children[0]) == []
+
+
 @pytest.mark.parametrize(
     ("charset", "body", "text", "step"),
     [
