@@ -14,7 +14,7 @@ from emaillab.worlds import LIAR, TRUSTED, chain, copies_by_content, forged_lett
 
 
 @pytest.mark.parametrize("servers", range(1, 13))
-def test_a_path_of_n_servers_has_n_received_fields(servers: int) -> None:
+def test_s40_a_path_of_n_servers_has_n_received_fields(servers: int) -> None:
     """S40: each server that accepts the letter writes one, whatever their number."""
     with chain(servers, network="memory") as net:
         journey = send(net)
@@ -32,7 +32,7 @@ def test_four_topologies(network: NetworkKind) -> None:
     assert backup[2].delay_s is not None and backup[2].delay_s >= 1800, "it waited at the backup for the next attempt"
 
 
-def test_every_content_gets_a_field_at_every_server() -> None:
+def test_s38_every_content_gets_a_field_at_every_server() -> None:
     """S38: with any content, and none the better for MIME."""
     copies = copies_by_content(network="memory")
     added = []
@@ -43,7 +43,7 @@ def test_every_content_gets_a_field_at_every_server() -> None:
     assert added[0] == added[1] == added[2], "three parallel lines"
 
 
-def test_a_liar_is_seen_through() -> None:
+def test_s39_a_liar_is_seen_through() -> None:
     """S39: the name is claimed, the address is not, and the field that came along fails the chain check."""
     path = trace(forged_letter(network="memory"))
     assert path[1].helo == "mail.bank.example" == path[0].by

@@ -14,7 +14,11 @@ from emaillab.message.choices import preferred_alternative, related_root
 from emaillab.message.dissect import Part, dissect
 from emaillab.message.fields import Date, parse_addresses, parse_date, parse_header, parse_message_ids, parse_parameters
 from emaillab.message.filenames import safe_name
+from emaillab.message.partial import join_partials
+from emaillab.message.report import read_report
 from emaillab.message.words import decode_words, encode_words
+
+LETTERS = Path(__file__).parents[3] / "data"
 
 
 def kinds(part: Part) -> list[str]:
@@ -221,6 +225,40 @@ def test_m16_fragments_and_external_bodies_are_leaves() -> None:
     for subtype in (b"partial; id=x; number=1; total=3", b"external-body; access-type=local-file; name=x"):
         root = dissect(b"Content-Type: message/" + subtype + b"\r\n\r\nSubject: a\r\n\r\nb")
         assert (root.children, tiled(root)) == ((), True)
+
+
+def test_m16_fragments_are_joined_in_whatever_order_they_came() -> None:
+    first, second, third = (LETTERS / f"messages/partial-{n}.eml" for n in (1, 2, 3))
+    letter = dissect(join_partials([third, first, second]))
+    assert [field.name for field in letter.header] == [
+        "From", "To", "Date", "Subject", "Message-ID", "MIME-Version", "Content-Type",
+    ]  # fmt: skip
+    assert (letter.header.text("Subject"), letter.header.text("Message-ID")) == (
+        "The long recipe",
+        "<long.recipe@crepes.fr>",
+    )
+    assert letter.header.text("Date") == "Tue, 24 Mar 2026 10:01:00 +0100"  # the first fragment's
+    assert [line[:8] for line in letter.text.splitlines()] == [f"Step {n:02}:" for n in range(1, 31)]
+
+
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
+        ((1, 3), "of 3 fragments, number 2 is missing"),
+        ((1, 2), "no fragment tells their total"),
+        ((1, "plain"), "no numbered fragment"),
+        ((), "no fragment tells their total"),
+    ],
+)
+def test_m16_what_cannot_be_joined_is_said(names: tuple[object, ...], sentence: str) -> None:
+    files = [LETTERS / f"messages/{name if name == 'plain' else f'partial-{name}'}.eml" for name in names]
+    with pytest.raises(ValueError, match=sentence):
+        join_partials(files)
+    with pytest.raises(ValueError, match="no numbered fragment"):
+        join_partials([LETTERS / "broken/partial-alone.eml"])
+    strange = (LETTERS / "messages/partial-3.eml").read_bytes().replace(b"long.recipe@", b"short.recipe@", 1)
+    with pytest.raises(ValueError, match="of 2 letters"):
+        join_partials([LETTERS / "messages/partial-1.eml", strange])
 
 
 def test_m17_an_encoded_multipart_is_read_as_7bit() -> None:
@@ -468,6 +506,17 @@ def test_m33_the_last_alternative_understood_and_the_root_named_by_start() -> No
     assert preferred_alternative(root, ["text/plain", "text/html"]) is rich
     assert preferred_alternative(root, ["text/plain"]) is plain
     assert preferred_alternative(root, ["audio/*"]) is None
+
+
+def test_m33_a_report_is_read_part_by_part() -> None:
+    path = LETTERS / "messages/dsn-failed-8bit.eml"
+    root = dissect(path)
+    assert (root.content_type, root.params["report-type"]) == ("multipart/report", "delivery-status")
+    assert [part.content_type for part in root.children] == [
+        "text/plain", "message/delivery-status", "message/rfc822",
+    ]  # fmt: skip
+    report = read_report(path)
+    assert report is not None and [one.status for one in report.recipients] == ["5.1.1"]
 
 
 def test_m34_limits_stop_with_a_defect() -> None:
