@@ -20,7 +20,6 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -28,15 +27,15 @@ from emaillab.cli import CommandError, port
 from emaillab.host.mailhost import IMPLICIT_TLS, PORTS, MailHost
 from emaillab.host.store import Store, StoreError
 from emaillab.net.clock import WallClock
-from emaillab.net.connection import Service
 from emaillab.net.outside import dial
 from emaillab.net.tcp import TcpNetwork
 from emaillab.net.tls import Authority
 from emaillab.net.transcript import Transcript
 from emaillab.net.zones import ZoneError, host_name
 from emaillab.protocol.backend import Envelope, Session
-from emaillab.protocol.machine import Refusal
+from emaillab.protocol.machine import Refusal, verb
 from emaillab.protocol.smtp.grammar import Reply
+from emaillab.protocol.smtp.server import SmtpServer
 
 ROUTE_HELP = "where mail for a domain goes; * is any other domain"
 QUEUE_S = 1.0  # how often the queue is looked at
@@ -199,13 +198,20 @@ class DiscardingHost(MailHost):
     def check_recipient(self, session: Session, envelope: Envelope, forward_path: str) -> None:
         """Take all recipients."""
 
-    def accept(self, session: Session, envelope: Envelope, content: bytes) -> str:
-        """Drop the letter."""
-        return self.token()
+    def _smtp(self, session: Session) -> SmtpServer:
+        return DiscardingServer(self, session)
 
-    def service(self, name: str, port: int | None = None) -> Service:
-        """Return one service; nothing it stores has to be made durable."""
-        return replace(super().service(name, port), commit=None)
+
+class DiscardingServer(SmtpServer):
+    """A server that drops every letter it takes."""
+
+    DISCARDED = Reply(250, "2.0.0", "discarded").rendered()
+
+    @verb("<content> CRLF .", rfc="5321 §4.1.1.4", name="(content)")
+    def content(self, content: bytes) -> Reply:
+        """Drop the letter: there is nothing that has to be kept before the 250."""
+        self.envelope = Envelope("")
+        return self.DISCARDED
 
 
 def _announce(network: TcpNetwork, host: MailHost, named: dict[str, int], *, as_json: bool) -> None:

@@ -225,7 +225,7 @@ class MailHost:
         """Return several services."""
         return [self.service(name) for name in names]
 
-    def _smtp(self, session: Session) -> Engine:
+    def _smtp(self, session: Session) -> SmtpServer:
         return SmtpServer(self, session)
 
     def _pop3(self, session: Session) -> Engine:

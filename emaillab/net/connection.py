@@ -152,6 +152,7 @@ class Connection:
         self.service, self.client, self.wire, self.id = service, client, wire, id
         self._commit = commit
         self._watched = wire.watched
+        self._serve: Callable[[bytes], bytes | None] | None = None  # the engine's short way, where it may be gone
         self._at_s: float | None = None  # the moment at which the engine acts, where octets carry their time with them
         self.closed = False
         self.held = False  # output waits for a commit
@@ -186,10 +187,22 @@ class Connection:
         self.engine = self.service.open(self)
         if self.wire.transcript is not None:
             self.engine.watch = self.wire.label
+        if (
+            at_s is None and self._tls is None and not self._watched
+        ):  # a stranger, in the clear, and nobody keeps a record
+            self._serve = getattr(self.engine, "serve", None)
         self.pump()
 
     def receive(self, data: bytes, at_s: float | None = None) -> None:
         """Take octets that have arrived, and answer."""
+        if self._serve is not None:
+            answer = self._serve(data)
+            if answer is None:
+                self.pump()
+            else:
+                self.sent += len(answer)
+                self.send(answer, 0.0)
+            return
         if at_s is not None and (self._at_s is None or at_s > self._at_s):
             self._at_s = at_s
         if self._tls is not None:
@@ -258,6 +271,7 @@ class Connection:
         """Speak TLS from here on; the engine goes on when the handshake is done."""
         assert self.service.tls is not None
         self._tls = self.service.tls()
+        self._serve = None
 
     def _decrypt(self, data: bytes) -> bytes:
         """Return the plaintext of octets from the wire, and carry the handshake on."""

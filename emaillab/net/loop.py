@@ -11,7 +11,6 @@ False
 from __future__ import annotations
 
 import contextlib
-import selectors
 import socket
 import threading
 import time
@@ -20,6 +19,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from emaillab.net.connection import Connection
+from emaillab.net.readiness import READ, Ready, readiness
 
 SWEEP_S = 5.0  # how often silent peers are looked for
 
@@ -30,9 +30,6 @@ class Accepted(Protocol):
     connection: Connection
     ours: bool  # a client of our own, which says when it sends
     heard_s: float  # when octets last came, on the monotonic clock
-
-    def serve(self) -> None:
-        """Give the engine what has come."""
 
     def flush(self) -> None:
         """Give the socket what it takes."""
@@ -50,22 +47,22 @@ class Accepted(Protocol):
 class Loop:
     """One daemon thread that waits for many sockets and serves them in turns.
 
-    In a turn all that has come is taken, then all engines work, then each store commits once for all its sessions,
-    then all answers go out: so many sessions share one fsync, and the processor stays with one kind of work.
+    In a turn all engines answer what has come, then each store commits once for all its sessions, then all answers go
+    out: so many sessions share one fsync, and peers are woken when the work is done.
     """
 
     def __init__(self) -> None:
         self.accepted: set[Accepted] = set()
-        self._selector = selectors.DefaultSelector()
+        self._sockets = readiness()
         self._calls: deque[Callable[[], None]] = deque()
-        self.heard: list[Accepted] = []  # octets have come from these
         self.uncommitted: list[Accepted] = []  # answers of these stand behind a commit
         self.sending: list[Accepted] = []  # octets for these go out at the end of the turn
+        self.watch, self.forget = self._sockets.watch, self._sockets.forget
         self._bell, self._rope = socket.socketpair()
         self._bell.setblocking(False)
         self._rope.setblocking(False)
         self._thread: threading.Thread | None = None
-        self._resting: list[tuple[socket.socket, Callable[[int], None]]] = []
+        self._resting: list[tuple[socket.socket, Ready]] = []
         self._stopped = False
         self.turn_s = time.monotonic()  # when the present turn began
         self.errors: deque[Exception] = deque(maxlen=20)  # the latest defects of ours; each cost one connection
@@ -73,7 +70,7 @@ class Loop:
     def start(self) -> None:
         """Start the thread, once."""
         if self._thread is None:
-            self._selector.register(self._bell, selectors.EVENT_READ, self._wake)
+            self.watch(self._bell, READ, self._wake)
             self._thread = threading.Thread(target=self._run, name="emaillab network", daemon=True)
             self._thread.start()
 
@@ -106,41 +103,31 @@ class Loop:
         while not done.wait(0.2) and self.running:
             pass
 
-    def watch(self, sock: socket.socket, events: int, ready: Callable[[int], None]) -> None:
-        """Call `ready` when the socket is."""
-        try:
-            self._selector.modify(sock, events, ready)
-        except KeyError:
-            self._selector.register(sock, events, ready)
-
-    def rest(self, sock: socket.socket, ready: Callable[[int], None]) -> None:
+    def rest(self, sock: socket.socket, ready: Ready) -> None:
         """Leave a listening socket alone until the next sweep."""
         self.forget(sock)
         self._resting.append((sock, ready))
 
-    def forget(self, sock: socket.socket) -> None:
-        """Watch a socket no longer."""
-        with contextlib.suppress(KeyError, ValueError):
-            self._selector.unregister(sock)
-
     def _run(self) -> None:
         swept_s = self.turn_s
         while not self._stopped:
-            ready = self._selector.select(0 if self.sending else SWEEP_S)
+            called = self._sockets.wait(0 if self.sending else SWEEP_S)
             self.turn_s = time.monotonic()
-            for key, mask in ready:
+            for ready in called:
                 try:
-                    key.data(mask)
+                    ready()
                 except Exception as error:
-                    self._abandon(getattr(key.data, "__self__", None), error)
-            heard, self.heard = self.heard, []
-            self._each(heard, _serve)
+                    self._abandon(getattr(ready, "__self__", None), error)
             while self._calls:
                 self._calls.popleft()()
             while self.uncommitted:
                 self._commit()
             sending, self.sending = self.sending, []
-            self._each(sending, _flush)
+            for accepted in sending:
+                try:
+                    accepted.flush()
+                except Exception as error:
+                    self._abandon(accepted, error)
             if self.turn_s - swept_s > SWEEP_S:
                 swept_s = self.turn_s
                 self._sweep(swept_s)
@@ -157,13 +144,9 @@ class Loop:
                 failures[commit] = None
             except Exception as error:  # a full disk costs these letters, not the server
                 failures[commit] = f"the store failed: {error}"
-        self._each(waiting, lambda accepted: accepted.resume(failures[accepted.connection.service.commit]))
-
-    def _each(self, many: list[Accepted], work: Callable[[Accepted], None]) -> None:
-        """Do the same for many connections; a defect costs the one in which it came to light."""
-        for accepted in many:
+        for accepted in waiting:
             try:
-                work(accepted)
+                accepted.resume(failures[accepted.connection.service.commit])
             except Exception as error:
                 self._abandon(accepted, error)
 
@@ -178,26 +161,16 @@ class Loop:
         resting, self._resting = self._resting, []
         for sock, listen in resting:
             if sock.fileno() >= 0:
-                self.watch(sock, selectors.EVENT_READ, listen)
+                self.watch(sock, READ, listen)
         for accepted in [a for a in self.accepted if not a.ours]:
             if now_s - accepted.heard_s > accepted.connection.service.idle_s:
                 accepted.connection.disconnected()
                 accepted.settle()
 
-    def _wake(self, mask: int) -> None:
+    def _wake(self) -> None:
         with contextlib.suppress(BlockingIOError):
             self._bell.recv(4096)
 
     def _shut(self) -> None:
-        for key in list(self._selector.get_map().values()):
-            key.fileobj.close()  # type: ignore[union-attr]
-        self._selector.close()
+        self._sockets.close()
         self._rope.close()
-
-
-def _serve(accepted: Accepted) -> None:
-    accepted.serve()
-
-
-def _flush(accepted: Accepted) -> None:
-    accepted.flush()

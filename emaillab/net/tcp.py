@@ -29,7 +29,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import selectors
 import socket
 import threading
 import weakref
@@ -41,6 +40,7 @@ from emaillab.net.clock import Clock
 from emaillab.net.connection import Connection, End, Link, Service
 from emaillab.net.loop import Loop
 from emaillab.net.network import Network, Stream
+from emaillab.net.readiness import READ, WRITE
 
 RECEIVE = 1 << 16  # octets taken from a socket at once; more would cost a fresh mapping of memory each time
 
@@ -73,7 +73,7 @@ class TcpNetwork(Network):
         self._listeners[key] = listener
         acceptor = _Acceptor(listener, service, self)
         self._loop.start()
-        self._loop.call(lambda: self._loop.watch(listener, selectors.EVENT_READ, acceptor.accept))
+        self._loop.call(lambda: self._loop.watch(listener, READ, acceptor.accept))
 
     def connect(self, client: End, server: str, service: str) -> TcpStream:
         """Open a connection through a real socket. Raises: ConnectionRefusedError when nothing listens there."""
@@ -196,7 +196,7 @@ class _Acceptor:
         self._listener, self._service = listener, service
         self._network = weakref.ref(network)
 
-    def accept(self, mask: int) -> None:
+    def accept(self) -> None:
         """Take one connection."""
         network = self._network()
         if network is None:
@@ -235,7 +235,6 @@ class _Accepted:
         self._loop = loop
         self._out = b""  # octets that go out at the end of the turn, or when the socket takes them
         self._stuck = False  # the socket takes no more just now
-        self._came: bytes = b""  # what the socket gave in this turn; nothing is the end
         self._arrived = b""  # octets of our own client that are not a whole sending yet
         self._left = False
         self.ours = stream is not None
@@ -246,7 +245,7 @@ class _Accepted:
         self.connection = connection
         connection.send = self.send
         self._loop.accepted.add(self)
-        self._loop.watch(self.peer, selectors.EVENT_READ, self.ready)
+        self._loop.watch(self.peer, READ, self.hear)
         if self.stream is not None:
             self.stream.accepted = self
         connection.open(self.stream.open_s if self.stream is not None else None)
@@ -257,66 +256,68 @@ class _Accepted:
         self._loop.uncommitted.append(self)
         return False
 
-    def ready(self, mask: int) -> None:
-        """Take what has come; what is to be said about it waits until everybody has been heard."""
-        if mask & selectors.EVENT_WRITE:
-            self._loop.sending.append(self)
-        if mask & selectors.EVENT_READ:
-            try:
-                self._came = self.peer.recv(RECEIVE)
-            except BlockingIOError:
-                return
-            except OSError:
-                self._came = b""
-            self._loop.heard.append(self)
-
-    def serve(self) -> None:
-        """Give the engine what has come."""
-        data = self._came
+    def hear(self) -> None:
+        """Take what has come and have the engine answer; what it says goes out at the end of the turn."""
+        try:
+            data = self.peer.recv(RECEIVE)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        connection = self.connection
         if not data:
             self._out = b""
-            self.connection.disconnected()
+            connection.disconnected()
         elif self.stream is None:
             self.heard_s = self._loop.turn_s
-            self.connection.receive(data)
+            connection.receive(data)
         else:
             self._arrived += data
             self._receive_whole()
-        if self.ours or self.connection.closed:
+        if self.ours or connection.closed:
             self.settle()
 
     def send(self, data: bytes, arrival_s: float) -> None:
         """Put octets on the way to the client."""
+        if self._out:
+            self._out += data
+        else:
+            self._out = data
+            self._loop.sending.append(self)
         if self.stream is not None:
             with self.stream.change:
                 self.stream.inbox.append((len(data), arrival_s))
-        if not self._out:
-            self._loop.sending.append(self)
-        self._out = self._out + data if self._out else data
 
     def flush(self) -> None:
         """Give the socket what it takes; when it has taken all, the engine may go on."""
         if self._left:
             return
+        out, connection = self._out, self.connection
         try:
-            sent = self.peer.send(self._out)
+            sent = self.peer.send(out)
         except BlockingIOError:
             sent = 0
         except OSError:
-            self._out = b""
-            self.connection.disconnected()
-        else:
-            self._out = self._out[sent:]
-            if not self.ours:
-                self.connection.read += sent
+            sent = len(out)
+            connection.disconnected()
+        self._out = out[sent:]
+        if not self.ours:
+            connection.read += sent
+        if self._out or self._stuck:
+            self._wait_to_send()
+        if connection.blocked and not self.ours and not self._stuck:
+            connection.pump()
+        if connection.closed:
+            self.settle()
+
+    def _wait_to_send(self) -> None:
+        """Hear no more from a peer before it has read what is due to it."""
         if bool(self._out) != self._stuck:
             self._stuck = not self._stuck
-            events = selectors.EVENT_WRITE if self._stuck else selectors.EVENT_READ
-            self._loop.watch(self.peer, events, self.ready)
-        if self.connection.blocked and not self.ours and not self._stuck:
-            self.connection.pump()
-        if self.connection.closed:
-            self.settle()
+            if self._stuck:
+                self._loop.watch(self.peer, WRITE, lambda: self._loop.sending.append(self))
+            else:
+                self._loop.watch(self.peer, READ, self.hear)
 
     def unblock(self) -> None:
         """Have the engine go on, called from the client's thread when it has read all there was."""

@@ -25,28 +25,12 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
+from emaillab.protocol.table import CLOSED, Cell, Outcome, State, Table, Verb, spell_out, verb, verbs_of
 from emaillab.protocol.wire import Buffer, Framer, FramingError, LineFramer
 
-State = str
-"""A state's name, in capitals, as the diagrams show it."""
-
-Table = Mapping[State, Mapping[str | tuple[str, "Outcome"], State]]
-"""state → verb → next state. A plain verb moves on OK and MORE; `(verb, outcome)` moves on that outcome alone."""
-
-CLOSED: State = "CLOSED"
-
-
-class Outcome(Enum):
-    """How a command ended: the one vocabulary behind 250, +OK, NO and their kin."""
-
-    OK = "OK"  # done:            SMTP 2yz, POP3 +OK, IMAP OK
-    MORE = "MORE"  # go on:       SMTP 3yz, POP3 +,   IMAP +
-    NO = "NO"  # understood, but not done:   SMTP 4yz and 5yz, POP3 -ERR, IMAP NO
-    BAD = "BAD"  # not understood, or not now: SMTP 500-504,   POP3 -ERR, IMAP BAD
-
-    __hash__ = object.__hash__  # each is one object; Enum's own hash is a slow one, and every reply asks for it
+__all__ = ["CLOSED", "Machine", "Outcome", "Refusal", "Reply", "Signal", "State", "Step", "Table", "Verb", "verb"]
 
 
 class Signal(Enum):
@@ -78,6 +62,11 @@ class Reply:
     body: Iterator[bytes] | None = None
     then: Signal | None = None
 
+    @property
+    def plain(self) -> bool:
+        """True when its octets are all there is to it."""
+        return not self.durable and self.body is None and self.then is None
+
     def __bytes__(self) -> bytes:
         return f"{self.outcome.value} {self.text}\r\n".encode()
 
@@ -88,16 +77,6 @@ class Refusal(Exception):
     def __init__(self, reply: Any) -> None:
         super().__init__(str(reply))
         self.reply = reply
-
-
-@dataclass(frozen=True, slots=True)
-class Verb:
-    """What is known of a verb: its name, its syntax as HELP shows it, the RFC section, the method that does it."""
-
-    name: str
-    syntax: str
-    rfc: str
-    method: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,24 +97,14 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class _Cell:
-    """One cell of a table: the method that does the verb, and where each outcome leads."""
+class _Place:
+    """Where a session stands: a state, what may be said there, and how it is read."""
 
-    method: Callable[..., Any]
-    moves: dict[Outcome, State]
-
-
-Handler = TypeVar("Handler", bound=Callable[..., Any])
-
-
-def verb(syntax: str, *, rfc: str, name: str = "") -> Callable[[Handler], Handler]:
-    """Mark a method as the one that does a verb; the verb is the syntax's first word unless `name` says otherwise."""
-
-    def mark(method: Handler) -> Handler:
-        method.__verb__ = Verb(name or syntax.split()[0], syntax, rfc, method.__name__)  # type: ignore[attr-defined]
-        return method
-
-    return mark
+    state: State
+    cells: dict[str, Cell]  # by verb: the state's row of the table
+    mode: str  # the pseudo-verb that takes every unit, "" where a unit begins with its verb
+    framer: Framer
+    waits: bool  # for the peer: False where the server goes on by itself, or parts
 
 
 class Machine:
@@ -155,33 +124,58 @@ class Machine:
     """So many BAD outcomes in a row end the session with `exhausted`; 0 is no limit."""
 
     VERBS: ClassVar[dict[str, Verb]] = {}
-    _ROWS: ClassVar[dict[State, dict[str, _Cell]]] = {}
+    _ROWS: ClassVar[dict[State, dict[str, Cell]]] = {}
     """The table as the loop obeys it: state → verb → what to do and where it leads."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        found = [getattr(getattr(cls, name), "__verb__", None) for name in dir(cls)]
-        cls.VERBS = {known.name: known for known in found if known}
-        cls._ROWS = {state: _cells(cls, row) for state, row in cls.TRANSITIONS.items()}
+        cls.VERBS = verbs_of(cls)
+        cls._ROWS = spell_out(cls, cls.TRANSITIONS, cls.VERBS)
 
     def __init__(self) -> None:
-        self.state: State = self.START
         self.buffer = Buffer()
         self.feed = self.buffer.feed
-        self.framer: Framer = self.framer_for(self.state)
+        self._places = {state: self._place(state) for state in self._ROWS}
+        self._at = self._places[self.START]
         self.watch: Callable[[Step], None] | None = None
         self.errors: list[Exception] = []
         self._out: deque[bytes | Signal | Iterator[bytes]] = deque()
         self._promise: Any = None
-        self._waits_for_driver = False
+        self._paused = False  # until the driver has started TLS
         self._produced = 0  # octets of the server's stream since the connection began
         self._invited_at: int | None = None  # where in the server's stream the unit in hand was first asked to go on
         self._bad_commands = 0  # in a row
+
+    @property
+    def state(self) -> State:
+        """Where the session stands."""
+        return self._at.state
+
+    @property
+    def framer(self) -> Framer:
+        """The reader of the state."""
+        return self._at.framer
 
     # What a driver calls
 
     feed: Callable[[bytes], None]
     """Take octets from the peer; nothing is done with them before the next `pull`."""
+
+    def serve(self, data: bytes) -> bytes | None:
+        """Take octets and return the answer where they are one unit and it is one chunk; None: `pull` what there is.
+
+        The short way of nearly all commands. `feed` and `pull` lead to the same answers, whatever comes.
+        """
+        waits = not (self._out or self.buffer.data or self.watch or self._paused) and self._at.waits
+        unit = self._at.framer.whole(data) if waits else None
+        if unit is None:
+            self.feed(data)
+            return None
+        reply = self._obey(unit)
+        if reply.plain and self._at.waits:
+            return self.render(reply)
+        self._say(reply)
+        return None
 
     def pull(self) -> bytes | Signal | None:
         """Return the next octets for the peer, a Signal for the driver, or None: the machine waits for input."""
@@ -195,15 +189,16 @@ class Machine:
                     return head
                 if isinstance(head, Signal):
                     out.popleft()
-                    self._waits_for_driver = head is _START_TLS
+                    self._paused = head is _START_TLS
                     return head
                 chunk = self._next_chunk(head)
                 if chunk is not None:
                     self._produced += len(chunk)
                     return chunk
-            if self._waits_for_driver or self.state == CLOSED:
+            if self._paused or self.state == CLOSED:
                 return None
-            if buffer.at == len(buffer.data) and not self.framer.eager:
+            if buffer.at == len(buffer.data) and self._at.waits:
+                buffer.clear()
                 return None
             if not self._step():
                 return None
@@ -214,7 +209,7 @@ class Machine:
             chunk = next(body, None)
         except Exception as error:
             self.errors.append(error)
-            self.state = CLOSED
+            self._at = self._places[CLOSED]
             self._out.clear()
             self._out += (body, _CLOSE)
             chunk = None
@@ -236,18 +231,16 @@ class Machine:
         if self._promise is not None:
             self._out.clear()
             self._say(self.not_kept(self._promise, reason))
-            if self.state == CLOSED:
-                self._out.append(_CLOSE)
 
     def tls_started(self) -> None:
         """Go on after the TLS handshake: buffered plaintext is thrown away, the session starts anew (RFC 3207 §4.2)."""
-        self._waits_for_driver = False
+        self._paused = False
         self.buffer.clear()
         self.reset_for_tls()
 
     def disconnected(self) -> None:
         """Tell the machine that the peer is gone; whatever it had not confirmed is dropped."""
-        self.state = CLOSED
+        self._at = self._places[CLOSED]
         self._out.clear()
 
     @property
@@ -262,7 +255,7 @@ class Machine:
     # What a protocol says in its own words
 
     def framer_for(self, state: State) -> Framer:
-        """Return the reader of a state; the same object for the same kind of reading where it can be shared."""
+        """Return the reader of a state; asked once for each state when the session begins."""
         return LineFramer(998)
 
     def split(self, unit: bytes) -> tuple[str, bytes]:
@@ -311,46 +304,63 @@ class Machine:
 
     # The one loop all protocols share
 
+    def _place(self, state: State) -> _Place:
+        framer = self.framer_for(state)
+        waits = state != CLOSED and not framer.eager
+        return _Place(state, self._ROWS[state], self.MODES.get(state, ""), framer, waits)
+
     def _step(self) -> bool:
         """Serve one unit; False when no whole unit is there."""
-        name, cell, before = "", None, self.state
         try:
             unit = self.framer.take(self.buffer)
-            if unit is None:
-                return self.framer.invites and self._invite()
-            mode = self.MODES.get(before)
-            name, args = (mode, unit) if mode else self.split(unit)
-            cell = self._ROWS[before].get(name)
-            reply = cell.method(self, args) if cell else self._refuse(name)
+        except FramingError as error:
+            name = self._at.mode
+            self._say(self._conclude(name, self._at.cells.get(name), self.misframed(error)))
+            return True
+        if unit is None:
+            return self.framer.invites and self._invite()
+        self._say(self._obey(unit))
+        return True
+
+    def _obey(self, unit: bytes) -> Any:
+        """Do what a unit says, and return the reply."""
+        at = self._at
+        name, args, cell = at.mode, unit, None
+        try:
+            if not name:
+                name, args = self.split(unit)
+            cell = at.cells.get(name)
+            reply = cell.method(self, args) if cell is not None else self._refuse(name)
         except Refusal as refusal:
             reply = refusal.reply
-        except FramingError as error:
-            name = self.MODES.get(before, "")
-            cell = self._ROWS[before].get(name)
-            reply = self.misframed(error)
         except Exception as error:  # a defect of ours must cost one command, never the server
             self.errors.append(error)
             reply = self.broken(error)
+        return self._conclude(name, cell, reply)
+
+    def _conclude(self, name: str, cell: Cell | None, reply: Any) -> Any:
+        """Go where the table says that a reply leads, and return the reply."""
+        before = self._at.state
         if reply.outcome is _BAD:
             reply = self._count_bad(reply)
         elif self._bad_commands:
             self._bad_commands = 0
-        outcome, then = reply.outcome, reply.then
-        after = cell.moves.get(outcome, before) if cell else before
-        if then is _CLOSE:
+        after = cell.moves[reply.outcome] if cell is not None else before
+        if reply.then is _CLOSE:
             after = CLOSED  # a server may part at any time, whatever was asked
         if self.watch:
-            phase, consumed = self.phase_of(name, before), self.buffer.fed - len(self.buffer)
-            produced = self._produced if self._invited_at is None else self._invited_at
-            self.watch(Step(name, outcome, before, after, phase, consumed, produced))
-            self._invited_at = None
-        self._say(reply)
+            self._tell(name, reply.outcome, after)
         if after != before:
-            self.state = after
-            self.framer = self.framer_for(after)
-            if after == CLOSED and then is not _CLOSE:
-                self._out.append(_CLOSE)
-        return True
+            self._at = self._places[after]
+        return reply
+
+    def _tell(self, name: str, outcome: Outcome, after: State) -> None:
+        """Tell the watcher of a unit that was served."""
+        assert self.watch is not None
+        phase, consumed = self.phase_of(name, self.state), self.buffer.fed - len(self.buffer)
+        produced = self._produced if self._invited_at is None else self._invited_at
+        self.watch(Step(name, outcome, self.state, after, phase, consumed, produced))
+        self._invited_at = None
 
     def _invite(self) -> bool:
         """Ask for the rest of a unit; the peer waits for that."""
@@ -368,27 +378,17 @@ class Machine:
         return self.exhausted() if self._bad_commands == self.MAX_BAD_COMMANDS else reply
 
     def _say(self, reply: Any) -> None:
+        """Queue a reply and what the driver has to do after it."""
+        self._queue(reply)
+        if reply.then is not None:
+            self._out.append(reply.then)
+        elif self._at.state == CLOSED:
+            self._out.append(_CLOSE)
+
+    def _queue(self, reply: Any) -> None:
         if reply.durable:
             self._promise = reply
             self._out.append(_COMMIT)
         self._out.append(self.render(reply))
         if reply.body is not None:
             self._out += (Signal.FLUSH, reply.body)
-        if reply.then is not None:
-            self._out.append(reply.then)
-
-
-def _cells(machine: type[Machine], row: Mapping[str | tuple[str, Outcome], State]) -> dict[str, _Cell]:
-    """Spell a table's row out. Raises: TypeError when no method does a verb of the table."""
-    cells: dict[str, _Cell] = {}
-    for key, after in row.items():
-        name, outcomes = (key, (Outcome.OK, Outcome.MORE)) if isinstance(key, str) else (key[0], (key[1],))
-        if name not in machine.VERBS:
-            raise TypeError(f"{machine.__name__}'s table has {name}, but no method does it")
-        cell = cells.setdefault(name, _Cell(getattr(machine, machine.VERBS[name].method), {}))
-        for outcome in outcomes:
-            if isinstance(key, str):
-                cell.moves.setdefault(outcome, after)
-            else:
-                cell.moves[outcome] = after
-    return cells

@@ -19,6 +19,7 @@ from typing import ClassVar, Protocol
 
 CRLF = b"\r\n"
 END_OF_CONTENT = b"\r\n.\r\n"
+DOT = ord(".")
 
 _LITERAL = re.compile(rb"\{(\d{1,10})(\+?)\}\Z")  # literal = "{" number ["+"] "}" CRLF *CHAR8   RFC 9051 §9, 7888 §3
 
@@ -74,6 +75,9 @@ class Framer(Protocol):
     eager: ClassVar[bool]
     """True when units come without any octets: the server acts by itself."""
 
+    def whole(self, data: bytes) -> bytes | None:
+        """Return the unit when these octets are just one and none came before them; None tells nothing: `take` it."""
+
     def take(self, buffer: Buffer) -> bytes | None:
         """Consume one unit and return it without its line end; None when it is not whole yet.
 
@@ -104,6 +108,13 @@ class LineFramer:
         self.invites = False
         self._swallowed = 0
         self._head = b""  # how the line began that is being swallowed: an IMAP reply needs its tag
+
+    def whole(self, data: bytes) -> bytes | None:
+        """Return the line without CRLF when the octets are just one, as they nearly always are."""
+        lines = data.splitlines()  # at CRLF, and at bare CR and LF too
+        if len(lines) == 1 and data.endswith(CRLF) and len(data) <= self.limit and not self._swallowed:
+            return lines[0]
+        return None
 
     def take(self, buffer: Buffer) -> bytes | None:
         """Consume one line and return it without CRLF."""
@@ -164,17 +175,17 @@ class ContentFramer:
         self._size = 0
         self._tail = CRLF  # a dot right at the start stands at the beginning of a line too
 
+    def whole(self, data: bytes) -> bytes | None:
+        """Return the content when all of it is there and nothing has to be done to it."""
+        # One search finds both the first stuffed dot and the end: here they are the same.
+        if data.find(b"\r\n.") == len(data) - len(END_OF_CONTENT) and data.endswith(END_OF_CONTENT) and not self._size:
+            content = data[: -len(b".\r\n")]
+            if len(content) <= self.limit and content[0] != DOT and len(content.splitlines()) == content.count(CRLF):
+                return content
+        return None
+
     def take(self, buffer: Buffer) -> bytes | None:
         """Consume the content, dots unstuffed, once its end has come."""
-        if not self._size:
-            data, start = buffer.data, buffer.at
-            end = data.find(END_OF_CONTENT, start)
-            if end >= 0 and not data.startswith(b".\r\n", start):  # most letters come whole: nothing has to be joined
-                buffer.at = end + len(END_OF_CONTENT)
-                return self._checked(data[start : end + len(CRLF)])
-        return self._take_piecemeal(buffer)
-
-    def _take_piecemeal(self, buffer: Buffer) -> bytes | None:
         if not buffer:
             return None
         known = self._tail
@@ -241,6 +252,11 @@ class LiteralFramer:
         self._size = 0  # octets of the command so far, with the literal that is due
         self._need = 0  # octets of the literal that have not come yet
         self._skip = ""  # why the unit will be refused once its octets have been read
+
+    def whole(self, data: bytes) -> bytes | None:
+        """Return the command when the octets are just one, without literals."""
+        line = self._lines.whole(data) if not self._parts else None
+        return None if line is None or _LITERAL.search(line) else line
 
     def take(self, buffer: Buffer) -> bytes | None:
         """Consume one command; `invites` turns True when a literal must be asked for."""

@@ -104,6 +104,13 @@ def test_nothing_said_breaks_the_server(before: bytes, said: bytes) -> None:
     assert len(server.buffer) <= LINE_LIMIT
 
 
+@given(st.sampled_from(STATES), st.lists(st.sampled_from(SEEDS) | mutated(), max_size=8))
+def test_the_short_way_leads_to_the_same_answers(before: bytes, said: list[bytes]) -> None:
+    long, short = start(before), start(before)
+    for data in said:
+        assert (short.serve(data) or b"") + short.receive(b"") == long.receive(data)
+
+
 @given(st.sampled_from(STATES), mutated(), st.data())
 def test_how_octets_are_cut_makes_no_difference(before: bytes, said: bytes, data: st.DataObject) -> None:
     whole = start(before).receive(said)

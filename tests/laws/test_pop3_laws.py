@@ -83,6 +83,16 @@ def test_segments_make_no_difference(state: str, sent: bytes, cuts: list[int]) -
     assert whole.state == cut.state
 
 
+@pytest.mark.parametrize("state", HOW_TO_REACH)
+@given(sent=st.lists(nonsense, max_size=25))
+def test_the_short_way_leads_to_the_same_answers(state: str, sent: list[bytes]) -> None:
+    _, long = reached(state)
+    _, short = reached(state)
+    for data in sent:
+        assert (short.serve(data) or b"") + short.receive(b"") == long.receive(data)
+        assert short.state == long.state
+
+
 @pytest.mark.parametrize("state", Pop3Server.TRANSITIONS)
 def test_the_table_names_verbs_and_states_that_exist(state: str) -> None:
     for key, after in Pop3Server.TRANSITIONS[state].items():

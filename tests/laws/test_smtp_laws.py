@@ -56,7 +56,7 @@ def mutated(draw: st.DrawFn) -> bytes:
 OCTETS = st.lists(st.sampled_from(LINES) | mutated() | st.binary(max_size=40), max_size=25).map(b"".join)
 
 
-def play(said: list[bytes], state: str = "GREETED") -> tuple[bytes, SmtpServer, FakeHost]:
+def play(said: list[bytes], state: str = "GREETED", short: bool = False) -> tuple[bytes, SmtpServer, FakeHost]:
     """Return what a server answers to segments from a state on; a handshake succeeds at once."""
     host = FakeHost()
     session = Session("b.example", "192.0.2.7", offers_tls=True)
@@ -64,7 +64,10 @@ def play(said: list[bytes], state: str = "GREETED") -> tuple[bytes, SmtpServer, 
     server.receive(TO_STATE[state])
     assert server.state == state
     for segment in said:
-        server.feed(segment)
+        if short:
+            heard += server.serve(segment) or b""
+        else:
+            server.feed(segment)
         while (item := server.pull()) is not None:
             if isinstance(item, bytes):
                 heard += item
@@ -96,6 +99,17 @@ def test_segments_do_not_matter(said: bytes, size: int) -> None:
     assert whole[0] == cut[0]
     assert whole[1].state == cut[1].state
     assert whole[2].kept == cut[2].kept
+
+
+SEGMENTS = st.lists(st.sampled_from([*LINES, b"..\r\nhello\r\n.\r\n", b"a\r\n\r\nb\r\n.\r\n"]) | mutated(), max_size=25)
+
+
+@given(st.sampled_from(sorted(TO_STATE)), SEGMENTS)
+def test_the_short_way_leads_to_the_same_answers(state: str, said: list[bytes]) -> None:
+    long, short = play(said, state), play(said, state, short=True)
+    assert short[0] == long[0]
+    assert short[1].state == long[1].state
+    assert short[2].kept == long[2].kept
 
 
 @given(st.lists(st.sampled_from(LINES), max_size=15))

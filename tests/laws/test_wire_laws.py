@@ -41,9 +41,9 @@ def cut(data: bytes, sizes: list[int]) -> list[bytes]:
     return pieces
 
 
-def units(framer: Framer, pieces: list[bytes]) -> list[bytes | str | None]:
+def units(framer: Framer, pieces: list[bytes], buffer: Buffer | None = None) -> list[bytes | str | None]:
     """Return all that a framer makes of segments: units, sentences of errors, None for an invitation."""
-    buffer, found = Buffer(), []
+    buffer, found = Buffer() if buffer is None else buffer, []
     for piece in pieces:
         buffer.feed(piece)
         while True:
@@ -82,6 +82,21 @@ def test_stuffed_content_has_no_end_of_data_inside(content: bytes, sizes: list[i
 @given(data=TROUBLE, sizes=CUTS)
 def test_segments_do_not_matter(make: Callable[[], Framer], data: bytes, sizes: list[int]) -> None:
     assert units(make(), cut(data, sizes)) == units(make(), [data])
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda: LineFramer(20), lambda: ContentFramer(30), lambda: LiteralFramer(30, 10)],
+    ids=["lines", "content", "literals"],
+)
+@given(before=TROUBLE | st.just(b""), data=TROUBLE | LINES | LINES.map(lambda lines: lines + b".\r\n"))
+def test_what_is_whole_is_what_would_be_taken(make: Callable[[], Framer], before: bytes, data: bytes) -> None:
+    framer, buffer = make(), Buffer()
+    buffer.feed(before)
+    units(framer, [b""], buffer)
+    if not buffer:
+        unit = framer.whole(data)
+        assert unit is None or units(framer, [data]) == [unit]
 
 
 @given(TROUBLE)

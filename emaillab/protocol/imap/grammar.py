@@ -19,7 +19,7 @@ import re
 from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
-from typing import NoReturn, TypeVar
+from typing import ClassVar, NoReturn, TypeVar
 
 from emaillab.protocol.machine import Outcome, Refusal, Signal
 
@@ -73,6 +73,8 @@ class ImapReply:
     body: Iterator[bytes | memoryview] | None = None
     then: Signal | None = None
     tag: bytes = b"*"
+
+    plain: ClassVar[bool] = False  # the mailbox may have news to tell before it
 
     def __bytes__(self) -> bytes:
         text = self.text.encode("ascii", "backslashreplace")

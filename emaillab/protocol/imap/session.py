@@ -128,7 +128,7 @@ class ImapSession(Machine):
         """Invite a literal."""
         return ImapReply(Outcome.MORE, "OK")
 
-    def _say(self, reply: ImapReply) -> None:
+    def _queue(self, reply: ImapReply) -> None:
         """Queue untagged data, news of the mailbox and the tagged line; behind a commit, all of it waits for that."""
         reply = replace(reply, tag=self._tag)
         lines = self._lines(reply, self._name)
@@ -139,8 +139,6 @@ class ImapSession(Machine):
             self._out += (Signal.FLUSH, chunks(lines))
         else:
             self._out.append(b"".join(lines))
-        if reply.then is not None:
-            self._out.append(reply.then)
 
     def _lines(self, reply: ImapReply, name: str) -> Iterator[Octets]:
         """Yield what belongs to a reply. The body may find, after the fact, that the reply must be another."""

@@ -102,6 +102,11 @@ class Reply:
         return self.outcome is Outcome.OK
 
     @property
+    def plain(self) -> bool:
+        """True when its octets are all there is to it."""
+        return not self.durable and self.body is None and self.then is None
+
+    @property
     def code(self) -> str:
         """The response code that a program can act on, such as IN-USE or AUTH; "" when there is none (RFC 2449 §8)."""
         found = _CODE.match(self.text)

@@ -64,6 +64,9 @@ class NoInput:
     invites = False
     eager: ClassVar[bool] = True
 
+    def whole(self, data: bytes) -> None:
+        """Leave octets alone."""
+
     def take(self, buffer: Buffer) -> bytes:
         """Return an empty unit."""
         return b""
@@ -382,9 +385,9 @@ class Pop3Server(Machine):
         """Say that the marked messages were not removed (RFC 1939 §6)."""
         return Reply(NO, f"[SYS/TEMP] some marked messages were not removed: {' '.join(reason.split())}")
 
-    def _say(self, reply: Any) -> None:
+    def _queue(self, reply: Any) -> None:
         if reply is not _SILENT:
-            super()._say(reply)
+            super()._queue(reply)
 
 
 def _none(args: bytes) -> None:

@@ -1,8 +1,9 @@
 """What do SMTP's commands and replies look like on the wire?
 
->>> parse_forward_path(b"TO:<bob@hamburger.edu>")
-('bob@hamburger.edu', {})
->>> parse_reverse_path(b"from: <> size=120 Body=8bitmime")
+>>> parse_forward_path(b"TO:<bob@hamburger.edu>")[0]
+'bob@hamburger.edu'
+>>> reverse_path, parameters = parse_reverse_path(b"from: <> size=120 Body=8bitmime")
+>>> reverse_path, dict(parameters)
 ('', {'SIZE': '120', 'BODY': '8bitmime'})
 >>> reply = Reply(250, "2.1.5", "recipient ok")
 >>> bytes(reply), parse_reply(bytes(reply)) == reply, reply.outcome
@@ -14,6 +15,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from types import MappingProxyType
 from typing import ClassVar
 
 from emaillab.protocol.machine import Outcome, Refusal, Signal
@@ -40,11 +43,13 @@ class Reply:
     then: Signal | None = field(default=None, compare=False, repr=False)
     raw: bytes = field(default=b"", compare=False, repr=False)
     outcome: Outcome = field(init=False, compare=False, repr=False)  # the code in the vocabulary of all protocols
+    plain: bool = field(init=False, compare=False, repr=False)  # its octets are all there is to it
 
     body: ClassVar[None] = None  # an SMTP server never sends more than its replies
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "outcome", Outcome.BAD if self.code in _BAD else _OUTCOMES[self.code // 100])
+        object.__setattr__(self, "plain", not self.durable and self.then is None)
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -156,26 +161,34 @@ _WITHIN_BRACKETS = re.compile(r'(?:"(?:[^"\\\x00-\x1f\x7f]|\\[^\x00-\x1f\x7f])*"
 _PLAIN_LOCAL_PART = re.compile(_DOT_STRING)
 
 
-def parse_reverse_path(args: bytes) -> tuple[str, dict[str, str]]:
+Parameters = Mapping[str, str]
+"""ESMTP parameters by name, in capitals; "" where there is no value."""
+
+NO_PARAMETERS: Parameters = MappingProxyType({})
+
+
+@lru_cache(1024)  # most mail goes to and fro between a few addresses
+def parse_reverse_path(args: bytes) -> tuple[str, Parameters]:
     """Return the sender's address, "" for <>, and the parameters. Raises: Refusal(501)."""
     found = _FROM.fullmatch(args)
     if not found:
         raise Refusal(_no_path("MAIL FROM", "5.1.7", args))
     path, rest = found[1], found[2]
     address = _address(path, "5.1.7") if path else ""
-    return address, parse_parameters(rest) if rest else {}
+    return address, parse_parameters(rest) if rest else NO_PARAMETERS
 
 
-def parse_forward_path(args: bytes) -> tuple[str, dict[str, str]]:
+@lru_cache(1024)
+def parse_forward_path(args: bytes) -> tuple[str, Parameters]:
     """Return a recipient's address, as "postmaster" without a domain too, and the parameters. Raises: Refusal(501)."""
     found = _TO.fullmatch(args)
     if not found:
         raise Refusal(_no_path("RCPT TO", "5.1.3", args))
     path, rest = found[1] or found[2], found[3]
-    return _address(path, "5.1.3"), parse_parameters(rest) if rest else {}
+    return _address(path, "5.1.3"), parse_parameters(rest) if rest else NO_PARAMETERS
 
 
-def parse_parameters(rest: bytes) -> dict[str, str]:
+def parse_parameters(rest: bytes) -> Parameters:
     """Return ESMTP parameters by name in capitals. Raises: Refusal(501)."""
     parameters: dict[str, str] = {}
     for word in rest.split():
@@ -186,7 +199,7 @@ def parse_parameters(rest: bytes) -> dict[str, str]:
         if name in parameters:
             raise Refusal(Reply(501, "5.5.4", f"parameter {_shown(found[1])} is given twice"))
         parameters[name] = (found[2] or b"").decode()
-    return parameters
+    return MappingProxyType(parameters)
 
 
 def path_command(verb: str, path: str, parameters: Mapping[str, object]) -> bytes:

@@ -29,7 +29,7 @@ from typing import ClassVar
 from emaillab.protocol import sasl
 from emaillab.protocol.backend import Envelope, MailAcceptor, Session
 from emaillab.protocol.machine import CLOSED, Machine, Outcome, Refusal, Signal, State, Table, verb
-from emaillab.protocol.smtp.grammar import Reply, parse_forward_path, parse_reverse_path
+from emaillab.protocol.smtp.grammar import Parameters, Reply, parse_forward_path, parse_reverse_path
 from emaillab.protocol.wire import ContentFramer, ContentTooBig, Framer, FramingError, LineFramer, LineTooLong
 
 GREETED, READY, MAIL, RCPT, CONTENT, AUTH = "GREETED", "READY", "MAIL", "RCPT", "CONTENT", "AUTH"
@@ -187,7 +187,7 @@ class SmtpServer(Machine):
         self._asked_for += 1
         forward_path, parameters = parse_forward_path(args)
         if parameters:
-            raise Refusal(_unknown_parameter(parameters))
+            raise Refusal(_unknown_parameter(next(iter(parameters))))
         if len(self.envelope.forward_paths) >= self.MAX_RECIPIENTS:
             raise Refusal(Reply(452, "4.5.3", f"too many recipients, at most {self.MAX_RECIPIENTS} are allowed"))
         self.backend.check_recipient(self.session, self.envelope, forward_path)
@@ -283,16 +283,14 @@ class SmtpServer(Machine):
             raise Refusal(Reply(535, "5.7.8", "user or password is wrong"))
         return Reply(235, "2.7.0", f"welcome, {self.session.user}")
 
-    def _note(self, parameters: dict[str, str], envelope: Envelope) -> None:
+    def _note(self, parameters: Parameters, envelope: Envelope) -> None:
         """Write MAIL's parameters on the envelope."""
-        for extension, parameter in (("SIZE", "SIZE"), ("8BITMIME", "BODY")):
-            if extension in self.session.without and parameter in parameters:
-                raise Refusal(_unknown_parameter({parameter: parameters[parameter]}))
-        size, body = parameters.pop("SIZE", None), parameters.pop("BODY", None)
+        known = {parameter for extension, parameter in _EXTENSIONS if extension not in self.session.without}
         if self.session.may_log_in:
-            parameters.pop("AUTH", None)  # SIMPLIFIED: who submitted the letter elsewhere is of no use here
-        if parameters:
-            raise Refusal(_unknown_parameter(parameters))
+            known.add("AUTH")  # SIMPLIFIED: who submitted the letter elsewhere is of no use here
+        if unknown := [name for name in parameters if name not in known]:
+            raise Refusal(_unknown_parameter(unknown[0]))
+        size, body = parameters.get("SIZE"), parameters.get("BODY")
         if size is not None:
             # size-value = 1*20DIGIT      RFC 1870 §3
             if not (size.isdigit() and len(size) <= 20):
@@ -376,6 +374,8 @@ SmtpServer._SPELT.update({name.encode(): name for name in SmtpServer.VERBS if na
 OK = Reply(250, "2.0.0", "ok").rendered()
 SENDER_OK = Reply(250, "2.1.0", "sender ok").rendered()
 RECIPIENT_OK = Reply(250, "2.1.5", "recipient ok").rendered()
+_EXTENSIONS = (("SIZE", "SIZE"), ("8BITMIME", "BODY"))  # and MAIL's parameter of each
+
 SEND_CONTENT = Reply(354, "", "send the content, end it with a dot on a line of its own").rendered()
 
 
@@ -385,8 +385,8 @@ def _none(args: bytes, name: str) -> None:
         raise Refusal(Reply(501, "5.5.4", f"{name} takes no argument"))
 
 
-def _unknown_parameter(parameters: dict[str, str]) -> Reply:
-    return Reply(555, "5.5.4", f"parameter {next(iter(parameters))[:80]} is not known")
+def _unknown_parameter(name: str) -> Reply:
+    return Reply(555, "5.5.4", f"parameter {name[:80]} is not known")
 
 
 def _is_word(octets: bytes) -> bool:

@@ -197,3 +197,28 @@ def test_completing_adds_no_line_where_one_has_ended() -> None:
     assert complete(b"a") == b"a\r\n"
     assert complete(b"a\r\n") == b"a\r\n"
     assert complete(b"") == b""
+
+
+def test_ordinary_units_are_whole() -> None:
+    """Without this the short way would never be gone, and no other test would tell."""
+    assert LineFramer(20).whole(b"NOOP\r\n") == b"NOOP"
+    assert ContentFramer(30).whole(b"Subject: x\r\n\r\nhi\r\n.\r\n") == b"Subject: x\r\n\r\nhi\r\n"
+    assert LiteralFramer(30, 10).whole(b"a NOOP\r\n") == b"a NOOP"
+
+
+@pytest.mark.parametrize(
+    ("framer", "before"),
+    [
+        (LineFramer(20), b"a line that is too long to be kept"),
+        (ContentFramer(30), b"half a letter"),
+        (LiteralFramer(30, 10), b"a LOGIN {5+}\r\n"),
+        (LiteralFramer(30, 10), b"a LOGIN {5+}\r\nali"),
+    ],
+)
+def test_the_rest_of_a_unit_is_none(framer: LineFramer | ContentFramer | LiteralFramer, before: bytes) -> None:
+    buffer = Buffer()
+    buffer.feed(before)
+    assert framer.take(buffer) is None
+    assert not buffer
+    assert framer.whole(b"QUIT\r\n") is None
+    assert framer.whole(b"x\r\n.\r\n") is None
