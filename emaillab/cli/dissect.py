@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -30,7 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="a file with one message, or - for the standard input")
     view = parser.add_mutually_exclusive_group()
     view.add_argument("--part", metavar="N", help="show the octets of one part, such as 1.2, in hexadecimal")
-    view.add_argument("--save", nargs=2, metavar=("N", "TO"), help="write the decoded content of part N to a new file")
+    view.add_argument(
+        "--save",
+        nargs=2,
+        metavar=("N", "TO"),
+        help="write the decoded content of part N to a new file, - for the standard output",
+    )
     view.add_argument(
         "--explain", type=_offset, metavar="OFFSET", help="tell what the octet at this offset is, and why"
     )
@@ -136,14 +142,17 @@ def _show_explanation(message: Part, offset: int, *, as_json: bool) -> None:
 
 
 def _save(part: Part, to: str) -> int:
-    """Write a part's decoded octets to exactly that file, which must be new."""
+    """Write a part's decoded octets to exactly that file, which must be new, or to the standard output."""
     decoded = part.decoded
+    if to == "-":
+        sys.stdout.buffer.write(decoded)
+        return 0
     try:
         with Path(to).open("xb") as file:
             file.write(decoded)
     except FileExistsError:
         raise CommandError(f"{to} exists already; name a new file") from None
-    print(f"{len(decoded)} octets of part {part.number or 'message'} written to {to}")
+    print(f"{len(decoded)} octets of {f'part {part.number}' if part.number else 'the message'} written to {to}")
     return 0
 
 

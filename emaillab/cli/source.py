@@ -45,6 +45,8 @@ class MboxLetter:
 def read(name: str) -> bytes:
     """Return the octets of a message. Raises: CommandError, one sentence, when there is no message in them."""
     if name == "-":
+        if sys.stdin is None:  # closed by whoever called us
+            raise CommandError("the standard input is closed; name a file with one message")
         raw, shown = sys.stdin.buffer.read(), "the standard input"
     elif Path(name).is_dir():
         raise CommandError(f"{name} is a folder; name a file with one message")

@@ -107,6 +107,18 @@ def test_save_writes_the_decoded_octets_to_exactly_that_file(
     assert to.read_bytes() == b"mine"
 
 
+def test_save_writes_the_octets_alone_to_the_standard_output(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    assert main(["dissect", str(MENU), "--save", "2", "-"]) == 0
+    part = dissect(MENU).part("2")
+    assert part is not None and capfdbinary.readouterr().out == part.decoded
+
+
+def test_a_closed_standard_input_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    assert main(["dissect", "-"]) == 2
+    assert capsys.readouterr().err == ("emaillab dissect: the standard input is closed; name a file with one message\n")
+
+
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
