@@ -91,7 +91,7 @@ class _ListReader:
                 self.special(text)
             elif self.open and self.angle is not None:
                 self.angle.append((kind, text))
-            else:
+            elif kind != "blank" or not self.words or self.words[-1][0] != "blank":  # a comment stood between two
                 self.words.append((kind, text))
         self.end_group() if self.group is not None else self.end_address()
         return self.groups

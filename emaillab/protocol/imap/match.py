@@ -99,18 +99,19 @@ def _text_holds(key: Key, text: str, message: Candidate) -> bool:
     if key.name in FIELD_KEYS or key.name == "HEADER":
         fields = message.letter.header.all(key.field or key.name)
         return any(sought in field.text.casefold() for field in fields)
-    texts = _texts(message.letter.part, with_header=key.name == "TEXT")
-    return any(sought in piece.casefold() for piece in texts)
+    texts = _texts(message.letter.part, with_headers=key.name == "TEXT")
+    return not sought or any(sought in piece.casefold() for piece in texts)
 
 
-def _texts(part: Part, *, with_header: bool) -> Iterator[str]:
-    """Yield the decoded texts of a message; headers of embedded messages are text of its body."""
-    if with_header:
-        yield _header_text(part.header)
+def _texts(part: Part, *, with_headers: bool) -> Iterator[str]:
+    """Yield the decoded texts of a message; headers of embedded messages are text of its body, those of parts are not.
+
+    What is a message or a report, but has no parts, is text: delivery-status, partial, external-body.
+    """
     for inner in part.walk():
-        if inner.parent is not None and inner.parent.content_type.startswith("message/"):
+        if with_headers or (inner.parent is not None and inner.parent.content_type.startswith("message/")):
             yield _header_text(inner.header)
-        if inner.content_type.startswith("text/"):
+        if inner.content_type.startswith(("text/", "message/")) and not inner.children:
             yield inner.text
 
 

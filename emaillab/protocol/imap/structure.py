@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from emaillab.message.fields import Field, Header, parse_address_groups, parse_parameters
 from emaillab.message.parameters import encode_parameter
 from emaillab.message.words import encode_words
-from emaillab.protocol.imap.grammar import nstring, string
+from emaillab.protocol.imap.grammar import string
 
 if TYPE_CHECKING:
     from emaillab.message.dissect import Part
@@ -41,7 +41,7 @@ def envelope(header: Header) -> bytes:
 
 
 def _body(field: Field | None) -> bytes:
-    return nstring(None if field is None else field.body)
+    return b"NIL" if field is None else _string(field.body)
 
 
 def _addresses(field: Field | None) -> bytes:
@@ -58,12 +58,17 @@ def _addresses(field: Field | None) -> bytes:
 def _address(address: Address) -> bytes:
     # QUIRK: NIL for the host would begin a group; an address without "@" gets an empty one.
     name = _text(address.name) if address.name else b"NIL"
-    return b"(%b NIL %b %b)" % (name, string(address.local.encode()), string(address.domain.encode()))
+    return b"(%b NIL %b %b)" % (name, _string(address.local.encode()), _string(address.domain.encode()))
 
 
 def _text(text: str) -> bytes:
     """Write text in seven bits: encoded words where they are needed, as in the message itself."""
-    return string(text.encode("ascii") if text.isascii() else b" ".join(encode_words(text)))
+    return _string(text.encode("ascii") if text.isascii() else b" ".join(encode_words(text)))
+
+
+def _string(octets: bytes) -> bytes:
+    """Write a string. QUIRK: NUL, which none may hold (RFC 9051 §9 "CHAR8"), becomes 0x80, as it does in Dovecot."""
+    return string(octets.replace(b"\0", b"\x80"))
 
 
 def structure(part: Part, *, extended: bool, depth: int = 0) -> bytes:
@@ -123,12 +128,12 @@ def _placement(part: Part) -> list[bytes]:
         disposition = b"(%b %b)" % (_label(value), _params(params))
     languages = part.header.get("Content-Language")
     tags = [tag.strip(b" \t") for tag in languages.body.split(b",")] if languages else []
-    language = b"(" + b" ".join(map(string, tags)) + b")" if any(tags) else b"NIL"
+    language = b"(" + b" ".join(map(_string, tags)) + b")" if any(tags) else b"NIL"
     return [disposition, language, _body(part.header.get("Content-Location"))]
 
 
 def _label(name: str) -> bytes:
-    return string(name.upper().encode())
+    return _string(name.upper().encode())
 
 
 def _params(params: dict[str, str]) -> bytes:
@@ -136,11 +141,11 @@ def _params(params: dict[str, str]) -> bytes:
     written: list[bytes] = []
     for name, value in params.items():
         if value.isascii():
-            written += [string(name.upper().encode()), string(value.encode())]
+            written += [_string(name.upper().encode()), _string(value.encode())]
             continue
         for piece in encode_parameter(name, value.translate(_UNWRITABLE)):
             key, _, octets = piece.partition(b"=")
-            written += [string(key.upper()), string(octets)]
+            written += [_string(key.upper()), _string(octets)]
     return b"(" + b" ".join(written) + b")" if written else b"NIL"
 
 

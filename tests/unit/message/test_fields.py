@@ -45,6 +45,15 @@ def test_a_field_without_value_or_line_end() -> None:
     assert [(field.body, field.value_span) for field in header] == [(b"", (8, 8)), (b"", (13, 13))]
 
 
+def test_comments_may_stand_anywhere_in_an_address() -> None:
+    for body in (
+        b"carol (the cook) @ fries . example",
+        b"carol@fries(the cook).example",
+        b"(the cook) carol @(2) fries.example",
+    ):
+        assert parse_addresses(body) == [Address("the cook", "carol", "fries.example")]
+
+
 def test_addresses_without_a_group_or_bracket() -> None:
     assert parse_addresses(b"Bob bob@b.org, <al@a.org") == [Address("Bob", "bob", "b.org"), Address("", "al", "a.org")]
     assert parse_addresses(b"a@[192.0.2.1]")[0].domain == "[192.0.2.1]"

@@ -35,6 +35,11 @@ def test_names_travel_in_seven_bits_and_without_their_quotes() -> None:
     assert b'"=?utf-8?B?5p2O6Zu3?="' in written
 
 
+def test_no_string_holds_nul() -> None:
+    raw = b"Subject: a\0b\r\nFrom: =?x-none?B?AGE=?= <a\0@b\0>\r\nContent-Type: text/x\0; y=\0\r\n\r\n"
+    assert b"\0" not in envelope(parse_header(raw)) + structure(dissect(raw), extended=True)
+
+
 def test_a_folded_subject_is_one_line() -> None:
     assert b'"one two"' in envelope(parse_header(b"Subject: one\r\n two\r\n\r\n"))
 
