@@ -24,19 +24,19 @@ MAX_PARTS = 100_000
 
 EMBEDDED_TYPES = frozenset(("message/rfc822", "message/global"))
 
-# A field whose name is neither Content-Type nor Content-Transfer-Encoding, and whose line cannot be a delimiter.
+# A field whose name cannot be Content-Type or Content-Transfer-Encoding, and whose line cannot be a delimiter.
 # field := field-name ":" unstructured CRLF     RFC 5322 §2.2
 _OTHER_FIELD = (
-    rb"(?:(?:[^\x00-\x20\x7f:Cc-]|-(?!-)|[Cc](?!(?i:ontent-t(?:ype|ransfer-encoding)[ \t]*:)))"
+    rb"(?:(?:[^\x00-\x20\x7f:Cc-]|-(?!-)|[Cc](?!(?i:ontent-t[yr])))"
     rb"[^\x00-\x20\x7f:]*+:[^\n]*+\n(?:[ \t][^\n]*+\n)*+)*+"
 )
 # A header as nearly all are, down to its empty line: type, boundary (quoted or bare) and encoding stand at once behind
 # their colons. No name twice, no comment, no line that is not a field. What is odd is read line by line.
 _ORDINARY_HEADER = re.compile(
-    _OTHER_FIELD + rb"(?:(?i:content-type):[ \t]*+([\w.+-]++/[\w.+-]++)[ \t]*+(?:"
-    rb";(?:\r?\n)?[ \t]*+(?i:boundary)=(?:\"([!#-\[\]-~]++)\"|([\w'+.-]++))[ \t]*+\r?\n(?![ \t])"
+    _OTHER_FIELD + rb"(?:(?i:content-type):[ \t]*+([A-Za-z0-9_.+-]++/[A-Za-z0-9_.+-]++)[ \t]*+(?:"
+    rb";(?:\r?\n)?[ \t]*+(?i:boundary)=(?:\"([!#-\[\]-~]++)\"|([A-Za-z0-9_'+.-]++))[ \t]*+\r?\n(?![ \t])"
     rb"|(?:;[^\n]*+|\r?+)\n(?:[ \t][^\n]*+\n)*+))?+"
-    + _OTHER_FIELD + rb"(?:(?i:content-transfer-encoding):[ \t]*+([\w-]++)[ \t]*+\r?\n(?![ \t]))?+"
+    + _OTHER_FIELD + rb"(?:(?i:content-transfer-encoding):[ \t]*+([A-Za-z0-9_-]++)[ \t]*+\r?\n(?![ \t]))?+"
     + _OTHER_FIELD + rb"\r?\n"
 )  # fmt: skip
 # The lines that matter in any header, by the number of their group. The look-ahead lets `re` leave most lines after
@@ -103,12 +103,13 @@ class Builder:
                 if not line_start:
                     break
             line_end = raw.find(b"\n", line_start)
+            next_line = line_end + 1
             if line_end < 0:
-                line_end = len(raw)
+                line_end = next_line = len(raw)
             text = raw[line_start:line_end].removesuffix(b"\r").rstrip(b" \t")
             met = lines.get(text)
             if met is not None:
-                at = self.meet_delimiter(met[0], met[1], line_start, min(line_end + 1, len(raw)))
+                at = self.meet_delimiter(met[0], met[1], line_start, next_line)
             else:
                 self.note_look_alike(text, line_start)
                 at = line_end

@@ -202,6 +202,8 @@ def test_m14_defaults() -> None:
     (part,) = digest.children
     assert part.content_type == "message/rfc822"
     assert part.children[0].header.text("subject") == "inner"
+    alike = dissect(b"Content-Types: a/a\r\nContent-Translation-Type: b/b\r\nContent-Type: text/html\r\n\r\nhi")
+    assert (alike.content_type, alike.params, kinds(alike)) == ("text/html", {}, [])
     odd = dissect(b"Content-Type: text\r\n\r\nhi")
     assert (odd.content_type, kinds(odd)) == ("text/plain", ["content-type-unreadable"])
 
