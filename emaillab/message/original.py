@@ -30,8 +30,10 @@ from .parameters import parse_parameters
 _ODD = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _ID = re.compile(rb"<[!-~]{1,900}>")
 _ADDRESS_PART = re.compile("[^\x00-\x20\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
-_TAG = re.compile(r"<(?:script|style)\b[^>]*>.*?</(?:script|style)\s*>|<[^>]*>", re.IGNORECASE | re.DOTALL)
-_PARAGRAPH = re.compile(r"<(?:br|/p|/div|/tr|/li|/h[1-6])\b[^>]*>", re.IGNORECASE)
+# No part of this reads on past the next "<": time grows with the length of the page, whatever stands in it.
+_TAG = re.compile(r"<!--|-->|<(/?)([a-z!?][a-z0-9]*)[^<>]*>", re.IGNORECASE)
+_PARAGRAPH_ENDS = frozenset(("/p", "/div", "/tr", "/li", "/h1", "/h2", "/h3", "/h4", "/h5", "/h6"))
+_NOT_SHOWN = frozenset(("script", "style", "title", "!--"))
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*")
 _SHOWN = ("From", "Date", "Subject", "To", "Cc")
 
@@ -161,5 +163,19 @@ def _content(part: Message[Any, Any]) -> bytes:
 
 
 def _without_tags(markup: str) -> str:
-    lines = html.unescape(_TAG.sub("", _PARAGRAPH.sub("\n", markup))).splitlines()
+    kept: list[str] = []
+    at, hidden = 0, ""  # the tag whose end is waited for, as nothing up to it is shown
+    for tag in _TAG.finditer(markup):
+        name = (tag[1] + tag[2]).lower() if tag[2] else tag[0].strip("<>")
+        if not hidden:
+            kept.append(markup[at : tag.start()])
+            hidden = name if name in _NOT_SHOWN else ""
+            if name == "br" or name in _PARAGRAPH_ENDS:
+                kept.append("\n")
+        elif name == ("--" if hidden == "!--" else "/" + hidden):
+            hidden = ""
+        at = tag.end()
+    if not hidden:
+        kept.append(markup[at:])
+    lines = html.unescape("".join(kept)).splitlines()
     return "\n".join(line.strip() for line in lines if line.strip()) + "\n"

@@ -19,6 +19,7 @@ from emaillab.message.compose import Attachment, Envelope, compose, envelope, fo
 from emaillab.message.dissect import dissect
 from emaillab.message.field_writer import field_octets
 from emaillab.message.fields import parse_header
+from emaillab.message.original import Original
 from emaillab.message.source import octets_of
 from emaillab.message.writer import Enclosure
 
@@ -462,6 +463,26 @@ def test_the_quote_is_decoded_and_falls_back_to_html() -> None:
     assert "see me" not in body(answer)
     markup = b"From: a@b.org\nContent-Type: text/html\n\n<style>p{}</style><p>One &amp; <b>two</b></p><p>three</p>"
     assert "> One & two\r\n> three" in to_bytes(reply(markup, "", from_=BOB)).decode()
+
+
+@pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        ("<!DOCTYPE html><title>t</title><h1>One</h1>two<br>three", ["One", "two", "three"]),
+        ("<!-- a <p>note</p> -->seen<script>if (a < b) c</script><STYLE>p{}</STYLE>!", ["seen!"]),
+        ("1 < 2 &lt;3&gt;<script>never closed <p>", ["1 < 2 <3>"]),
+    ],
+)
+def test_a_page_is_quoted_as_its_reader_saw_it(markup: str, text: list[str]) -> None:
+    raw = f"From: a@b.org\nContent-Type: text/html\n\n{markup}".encode()
+    answer = reply(raw, "", from_=BOB).get_content().splitlines()
+    assert answer[answer.index("a@b.org wrote:") + 1 :] == [f"> {line}" for line in text]
+
+
+@pytest.mark.parametrize("piece", ["<script>", "<", "<p ", "<!--", "</", "<style></style>"])
+def test_a_page_of_spite_costs_no_more_than_its_length(piece: str) -> None:
+    """Were it the square, each of these would take minutes."""
+    assert Original(b"Content-Type: text/html\n\nHi " + piece.encode() * 100_000).text.startswith("Hi")
 
 
 def test_nobody_to_answer_is_one_clear_sentence() -> None:
