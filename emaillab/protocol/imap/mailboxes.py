@@ -67,6 +67,8 @@ class MailboxCommands(ImapSession):
         name = parse_mailbox(cursor)
         cursor.space()
         items = cursor.items(lambda: cursor.keyword("one of " + " ".join(STATUS_ITEMS), STATUS_ITEMS))
+        if not items:
+            cursor.after(-1).fail("at least one item")
         cursor.end()
         mailbox = self._existing(name)
         values = b" ".join(b"%b %d" % (item.encode(), _count(mailbox, item)) for item in items)
