@@ -142,8 +142,9 @@ class StoredMailbox:
                 which = (self.row, uid)
                 ((content,),) = self._database.rows("SELECT content FROM message WHERE mailbox = ? AND uid = ?", which)
                 write("DELETE FROM message WHERE mailbox = ? AND uid = ?", which)
+                # In this order, since SQLite writes all of a row again to change one number of it.
+                write("DELETE FROM content WHERE id = ? AND holders = 1", (content,))
                 write("UPDATE content SET holders = holders - 1 WHERE id = ?", (content,))
-                write("DELETE FROM content WHERE id = ? AND holders = 0", (content,))
                 del known[uid]
                 self._view = None
 
