@@ -134,7 +134,7 @@ class Internet:
             services: names of `host.mailhost.PORTS`. device: the name of its users' machine, who may send anywhere.
             trusts: hosts who may send anywhere too.
             options: as for MailHost: clock_offset_s, zone_h, handling_s, routes, relays_for …
-        Raises: ValueError when the name is taken.
+        Raises: ValueError, TypeError, KeyError for a host that cannot be; the world then stays as it was.
         """
         name = host_name(name)
         if name in self.hosts:
