@@ -36,6 +36,7 @@ from emaillab.host.queue import Queue
 from emaillab.host.queue_store import QueuedLetter, Recipient
 from emaillab.host.relay import MAX_HOPS, Attempt, exchanges_for, hand_on, received_field, return_path_field
 from emaillab.host.store import Store
+from emaillab.host.submission import missing_fields
 from emaillab.net.clock import Clock
 from emaillab.net.connection import Connection, End, Engine, Service
 from emaillab.net.dns import Resolver
@@ -100,6 +101,7 @@ class MailHost:
         aliases: local part → the address, or addresses, that get its mail instead; see `add_alias`.
         without: SMTP extensions that it leaves out, of SmtpServer.OPTIONAL, such as "8BITMIME".
         converts: whether it re-encodes 8-bit letters for a server without 8BITMIME, instead of returning them.
+        completes: whether it adds Date and Message-ID to a letter that is submitted without them.
         max_hops: how many Received fields a letter may have when it comes, before it is taken to be in a loop.
     """
 
@@ -128,6 +130,7 @@ class MailHost:
         max_hops: int = MAX_HOPS,
         without: Iterable[str] = (),
         converts: bool = False,
+        completes: bool = False,
     ) -> None:
         self.end = End(name, ip)
         self.clock, self.clock_offset_s, self.handling_s = clock, clock_offset_s, handling_s
@@ -141,7 +144,8 @@ class MailHost:
         self.custody: list[Custody] = []
         self.max_size, self.max_hops = self.policy.max_size, max_hops
         self._rng = rng or random.Random()
-        self.converts, self._without = converts, frozenset(map(str.upper, each(without)))
+        self.converts, self.completes = converts, completes
+        self._without = frozenset(map(str.upper, each(without)))
         if unknown := self._without - SmtpServer.OPTIONAL:
             optional = ", ".join(sorted(SmtpServer.OPTIONAL))
             raise ValueError(f"a server here can be without {optional}, not without {', '.join(sorted(unknown))}")
@@ -302,12 +306,13 @@ class MailHost:
         if len(header.all("Received")) >= self.max_hops:
             raise Refusal(Reply(554, "5.4.6", f"{self.max_hops} hosts have handled this letter, it must be in a loop"))
         queue_id, now = self.token(), session.now()
+        added = missing_fields(header, now, queue_id, self.name) if self.completes and session.submission else b""
         # SIMPLIFIED: some servers put an empty line before text without any header; here no octet is added or changed.
-        raw = received_field(session, envelope, queue_id, now) + content
+        raw = received_field(session, envelope, queue_id, now) + added + content
         self._take(envelope, raw, queue_id, now)
         self._causes[queue_id] = session.id
         if self._log:
-            message_id = header.text("Message-ID")
+            message_id = (parse_header(added + content) if added else header).text("Message-ID")
             onward = tuple(self.policy.split(envelope.forward_paths)[1])
             true_s = (now - self.clock.start).total_seconds() - self.clock_offset_s
             self.custody.append(
