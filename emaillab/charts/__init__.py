@@ -1,6 +1,7 @@
 """Floor 4: quantities as charts (matplotlib) with their numbers beside them. Each `draw_x` has its `x_table`."""
 
 from emaillab.charts.clocks import draw_inferred, inferred_table
+from emaillab.charts.copies import copies_table, draw_copies
 from emaillab.charts.delays import delay_table, draw_delays
 from emaillab.charts.growth import draw_growth, growth_table
 from emaillab.charts.loop import draw_headers, draw_loop, headers_table, loop_table
@@ -13,8 +14,10 @@ from emaillab.charts.table import Column, Table
 __all__ = [
     "Column",
     "Table",
+    "copies_table",
     "delay_table",
     "describe",
+    "draw_copies",
     "draw_delays",
     "draw_growth",
     "draw_headers",

@@ -19,6 +19,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from emaillab.charts.style import BLUE, GREEN, INK, ORANGE, PAPER, RED, drawable, legend, new_axes, title, told
@@ -241,8 +242,7 @@ def words_table(most: int = 60) -> Table:
     for n in (n for n in range(1, most + 1) if n in (1, most) or word_count(n) != word_count(n - 1) or n % 15 == 13):
         words = _words(n)
         rows.append((n, len(words), word_count(n), _field_size(words), subject_size(n)))
-    note = "13 characters fit into the first word, 15 into each further one."
-    return Table("Encoded words of a Chinese subject", columns, tuple(rows), note)
+    return Table("Encoded words of a Chinese subject", columns, tuple(rows), _jumps(most))
 
 
 def draw_words(most: int = 75, ax: Axes | None = None) -> Axes:
@@ -263,6 +263,15 @@ def draw_words(most: int = 75, ax: Axes | None = None) -> Axes:
     legend(ax, 2)
     steps = ", ".join(str(n) for n in lengths if n > 1 and counts[n - 1] > counts[n - 2])
     return told(ax, f"Number of encoded words for 1 to {most} Chinese characters: one more from {steps} characters on.")
+
+
+def _jumps(most: int) -> str:
+    """Say where one more word is needed, as measured."""
+    counts = [len(_words(n)) for n in range(1, most + 1)]
+    full = [n for n, (count, after) in enumerate(pairwise(counts), start=1) if after > count]
+    if len(full) < 2:
+        return ""
+    return f"{full[0]} characters fit into the first word, {full[1] - full[0]} into each further one."
 
 
 def _words(characters: int) -> list[bytes]:

@@ -158,6 +158,9 @@ return {status: kernel.status, cells: cells()};
 CHANGE_THEME = """
 const app = window.jupyterapp;
 await app.commands.execute('apputils:change-theme', {theme: args[0]});
+const giveUpAt = Date.now() + 10000;
+while (document.querySelector('#jupyterlab-splash') && Date.now() < giveUpAt)  // it lies over the first page
+  await new Promise(resolve => setTimeout(resolve, 100));
 app.shell.collapseLeft();
 const notebook = app.shell.currentWidget.content;
 notebook.activeCellIndex = 0;

@@ -70,6 +70,8 @@ def test_words_go_up_at_14_29_44_characters() -> None:
     assert "one more from 14, 29, 44, 59 characters on" in describe(draw_words(60))
     table = words_table(60)
     assert all(row[1] == row[2] and row[3] == row[4] for row in table.rows)
+    assert table.note == "13 characters fit into the first word, 15 into each further one."
+    assert not words_table(20).note, "not seen there"
 
 
 def test_every_encoding_has_its_row_of_octets() -> None:
