@@ -38,12 +38,13 @@ class FramingError(Exception):
 class Buffer:
     """Octets that have arrived and are not yet consumed."""
 
-    __slots__ = ("at", "data", "fed")
+    __slots__ = ("at", "data", "fed", "refused")
 
     def __init__(self) -> None:
         self.data = b""
         self.at = 0
         self.fed = 0  # octets that ever came
+        self.refused = False  # what comes up to the next CRLF is the rest of a line that was refused already
 
     def __len__(self) -> int:
         return len(self.data) - self.at
@@ -64,7 +65,7 @@ class Buffer:
 
     def clear(self) -> None:
         """Throw away what has not been consumed."""
-        self.data, self.at = b"", 0
+        self.data, self.at, self.refused = b"", 0, False
 
 
 class Framer(Protocol):
@@ -96,6 +97,8 @@ def _shown(data: bytes) -> str:
 class LineFramer:
     """Lines that end in CRLF and nothing else; a line over the limit is swallowed and reported.
 
+    A bare CR or LF is reported at once, since who sent it may wait for an answer, and the rest of its line swallowed.
+
     Args: limit: octets of a line, CRLF included.
     Source: RFC 5321 §2.3.8, §4.5.3.1.4; RFC 2449 §4.
     """
@@ -122,21 +125,32 @@ class LineFramer:
         if start == len(data):
             return None
         end = data.find(CRLF, start)
+        if buffer.refused:
+            buffer.refused = end < 0
+            buffer.at = len(data) - 1 if end < 0 else end + 2  # its last octet may be the CR of CRLF
+            return None if end < 0 else self.take(buffer)
         if end < 0:
+            self._check(buffer, data[start:].removesuffix(b"\r"))
             self._swallow(buffer)
             return None
+        line = data[start:end]
+        if b"\n" in line or b"\r" in line:
+            self._check(buffer, line)
         buffer.at = end + 2
         length = self._swallowed + end + 2 - start
         self._swallowed = 0
         if length > self.limit:
             head, self._head = (self._head + data[start:end])[:_HEAD], b""
             raise LineTooLong(f"line of {length} octets, at most {self.limit} are allowed", head)
-        line = data[start:end]
-        if b"\n" in line or b"\r" in line:
-            at = min(i for i in (line.find(b"\n"), line.find(b"\r")) if i >= 0)
-            what = "LF" if line[at] == 10 else "CR"
-            raise FramingError(f"bare {what} at octet {at} of the line, lines end with CRLF", line)
         return line
+
+    def _check(self, buffer: Buffer, line: bytes) -> None:
+        """Refuse a line with a bare CR or LF, unless it will be refused for its length."""
+        at = None if self._swallowed else bare_line_end(line)
+        if at is not None and at < self.limit:
+            buffer.at, buffer.refused = buffer.at + at, True
+            what = "LF" if line[at] == 10 else "CR"
+            raise FramingError(f"bare {what} at octet {at} of the line, lines end with CRLF", line[:at])
 
     def _swallow(self, buffer: Buffer) -> None:
         """Drop the beginning of a line that is already too long, but for a CR that may begin CRLF."""

@@ -54,6 +54,32 @@ def test_only_crlf_ends_a_line(step: int) -> None:
     ]
 
 
+def test_a_bare_line_end_is_reported_at_once_and_its_line_swallowed() -> None:
+    """Who ends lines with LF alone, as netcat does, waits for an answer; and the rest of the line is no command."""
+    buffer, lines = Buffer(), LineFramer(100)
+    buffer.feed(b"EHLO a\n")
+    with pytest.raises(FramingError, match="bare LF at octet 6"):
+        lines.take(buffer)
+    for rest in (b"MAIL FROM:<a@b>\n", b"x" * 1000, b"DATA\r", b"RSET\r", b""):
+        buffer.feed(rest)
+        assert lines.take(buffer) is None and len(buffer) == 1
+        assert LineFramer(100).take(buffer) is None  # as when another state has another reader
+    buffer.feed(b"\nNOOP\r\n")
+    assert lines.take(buffer) == b"NOOP"
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_bare_line_end_counts_up_to_the_limit(step: int) -> None:
+    said = b"123456789\n2345\r\n1234567890\n\r\n123456789\r2345\r\n1234567890\r2\r\nok\r\n"
+    assert list(units(LineFramer(10), said, step)) == [
+        "bare LF at octet 9 of the line, lines end with CRLF",
+        "line of 13 octets, at most 10 are allowed",
+        "bare CR at octet 9 of the line, lines end with CRLF",
+        "line of 14 octets, at most 10 are allowed",
+        b"ok",
+    ]
+
+
 @pytest.mark.parametrize("step", STEPS)
 def test_a_line_over_the_limit_is_reported_once_and_the_next_is_read(step: int) -> None:
     said = b"x" * 8 + b"\r\n" + b"x" * 9 + b"\r\n" + b"x" * 50 + b"\r\nok\r\n"
