@@ -177,6 +177,7 @@ def _host(arguments: argparse.Namespace, authority: Authority | None, clock: Wal
         tls=None if authority is None else partial(authority.server_end, *names),
         require_tls=arguments.require_tls,
         log=False,
+        uid_validity=int(clock.now().timestamp()),
     )
     return host
 

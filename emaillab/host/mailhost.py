@@ -103,6 +103,8 @@ class MailHost:
         converts: whether it re-encodes 8-bit letters for a server without 8BITMIME, instead of returning them.
         completes: whether it adds Date and Message-ID to a letter that is submitted without them.
         max_hops: how many Received fields a letter may have when it comes, before it is taken to be in a loop.
+        uid_validity: of its users' INBOX; a host that begins anew under an old name needs a larger one each time, as
+            programs remember UIDs (RFC 9051 §2.3.1.1).
     """
 
     def __init__(
@@ -131,6 +133,7 @@ class MailHost:
         without: Iterable[str] = (),
         converts: bool = False,
         completes: bool = False,
+        uid_validity: int = 1,
     ) -> None:
         self.end = End(name, ip)
         self.clock, self.clock_offset_s, self.handling_s = clock, clock_offset_s, handling_s
@@ -153,6 +156,7 @@ class MailHost:
         self._resolver, self._tls = resolver or Resolver(), tls
         self._reverse = reverse
         self._require_tls, self._plain_login, self._log = require_tls, plain_login, log
+        self._uid_validity = uid_validity
         self._causes: dict[str, str] = {}  # queue id → the session in which the letter came
         self._webmail: Webmail | None = None  # made when the first browser comes
         self.add_user(POSTMASTER, self.token())
@@ -174,7 +178,7 @@ class MailHost:
 
     def add_user(self, name: str, password: str) -> None:
         """Give a user a mailbox here; a name that exists gets the new password."""
-        self.store.add_account(name, password)
+        self.store.add_account(name, password, self._uid_validity)
         self.store.commit()
 
     def add_alias(self, name: str, *targets: str) -> None:

@@ -1,9 +1,13 @@
 """Does `emaillab serve` do what each of its options says, also between two of its kind and across restarts?"""
 
+import contextlib
+import imaplib
 import json
+import poplib
 import signal
 import smtplib
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -101,6 +105,20 @@ class TestStartAndStop:
 
 
 class TestData:
+    def test_without_a_folder_uids_begin_anew_and_say_so(self, start: Start) -> None:
+        """Else Thunderbird would show what it remembers, and fetchmail leave new letters where they are."""
+        begun, server = int(time.time()), start()
+        send(server)
+        with imaplib.IMAP4(*server.at("imap"), timeout=60) as client:
+            client.login(USER, PASSWORD)
+            [said] = client.status("INBOX", "(UIDVALIDITY)")[1]
+        validity = int(said.split()[-1].rstrip(b")"))
+        assert begun <= validity <= time.time()
+        with contextlib.closing(poplib.POP3(*server.at("pop3"), timeout=60)) as pop:
+            pop.user(USER)
+            pop.pass_(PASSWORD)
+            assert pop.uidl(1) == b"+OK 1 %d.1" % validity
+
     def test_mail_is_there_after_a_restart(self, start: Start, tmp_path: Path) -> None:
         first = start("--data", tmp_path / "mail")
         send(first)
