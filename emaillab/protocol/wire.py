@@ -19,12 +19,12 @@ from typing import ClassVar, Protocol
 
 CRLF = b"\r\n"
 END_OF_CONTENT = b"\r\n.\r\n"
-DOT = ord(".")
+DOT, LF = ord("."), ord("\n")
 
 _LITERAL = re.compile(rb"\{(\d{1,10})(\+?)\}\Z")  # literal = "{" number ["+"] "}" CRLF *CHAR8   RFC 9051 §9, 7888 §3
 
 
-_HEAD = 80  # octets kept of a line that is thrown away
+_HEAD = 80  # octets told of a line that is thrown away: an IMAP reply needs its tag
 
 
 class FramingError(Exception):
@@ -95,27 +95,26 @@ def _shown(data: bytes) -> str:
 
 
 class LineFramer:
-    """Lines that end in CRLF and nothing else; a line over the limit is swallowed and reported.
+    """Lines that end in CRLF and nothing else.
 
-    A bare CR or LF is reported at once, since who sent it may wait for an answer, and the rest of its line swallowed.
+    A line over the limit, or with a bare CR or LF, is refused as soon as that is seen, since who sent it may wait for
+    an answer; the rest of it is swallowed up to its CRLF, whichever reader has its turn by then.
 
     Args: limit: octets of a line, CRLF included.
     Source: RFC 5321 §2.3.8, §4.5.3.1.4; RFC 2449 §4.
     """
 
     eager: ClassVar[bool] = False
-    __slots__ = ("invites", "limit", "_head", "_swallowed")
+    __slots__ = ("invites", "limit")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.invites = False
-        self._swallowed = 0
-        self._head = b""  # how the line began that is being swallowed: an IMAP reply needs its tag
 
     def whole(self, data: bytes) -> bytes | None:
         """Return the line without CRLF when the octets are just one, as they nearly always are."""
         lines = data.splitlines()  # at CRLF, and at bare CR and LF too
-        if len(lines) == 1 and data.endswith(CRLF) and len(data) <= self.limit and not self._swallowed:
+        if len(lines) == 1 and data.endswith(CRLF) and len(data) <= self.limit:
             return lines[0]
         return None
 
@@ -129,40 +128,29 @@ class LineFramer:
             buffer.refused = end < 0
             buffer.at = len(data) - 1 if end < 0 else end + 2  # its last octet may be the CR of CRLF
             return None if end < 0 else self.take(buffer)
-        if end < 0:
-            self._check(buffer, data[start:].removesuffix(b"\r"))
-            self._swallow(buffer)
-            return None
-        line = data[start:end]
+        line = data[start:end] if end >= 0 else data[start:].removesuffix(b"\r")
         if b"\n" in line or b"\r" in line:
-            self._check(buffer, line)
+            at = bare_line_end(line)
+            if at is not None and at < self.limit:
+                self._refuse(buffer, at)
+                what = "LF" if line[at] == LF else "CR"
+                raise FramingError(f"bare {what} at octet {at} of the line, lines end with CRLF", line[:at])
+        if (end + 2 if end >= 0 else len(data)) - start > self.limit:
+            self._refuse(buffer, self.limit - 1)
+            raise LineTooLong(f"line too long, at most {self.limit} octets are allowed", line[:_HEAD])
+        if end < 0:
+            return None
         buffer.at = end + 2
-        length = self._swallowed + end + 2 - start
-        self._swallowed = 0
-        if length > self.limit:
-            head, self._head = (self._head + data[start:end])[:_HEAD], b""
-            raise LineTooLong(f"line of {length} octets, at most {self.limit} are allowed", head)
         return line
 
-    def _check(self, buffer: Buffer, line: bytes) -> None:
-        """Refuse a line with a bare CR or LF, unless it will be refused for its length."""
-        at = None if self._swallowed else bare_line_end(line)
-        if at is not None and at < self.limit:
-            buffer.at, buffer.refused = buffer.at + at, True
-            what = "LF" if line[at] == 10 else "CR"
-            raise FramingError(f"bare {what} at octet {at} of the line, lines end with CRLF", line[:at])
-
-    def _swallow(self, buffer: Buffer) -> None:
-        """Drop the beginning of a line that is already too long, but for a CR that may begin CRLF."""
-        waiting = len(buffer)
-        if self._swallowed or waiting > self.limit:
-            keep = 1 if buffer.data.endswith(b"\r") else 0
-            self._swallowed += waiting - keep
-            self._head = (self._head + buffer.take(waiting - keep)[:_HEAD])[:_HEAD]
+    def _refuse(self, buffer: Buffer, at: int) -> None:
+        """Drop a line's octets before one that may be the CR of its end, and note what becomes of the rest."""
+        buffer.at += at
+        buffer.refused = True
 
     def missing(self, buffer: Buffer) -> str:
         """Say that CRLF is missing, or that nothing has come."""
-        if not len(buffer) and not self._swallowed:
+        if not len(buffer):
             return "a command"
         return f"CRLF after {_shown(buffer.data[buffer.at :])}"
 
@@ -235,7 +223,7 @@ class ContentFramer:
             raise ContentTooBig(f"content of {len(content)} octets, at most {self.limit} are allowed")
         at = bare_line_end(content)
         if at is not None:
-            what = "LF" if content[at] == 10 else "CR"
+            what = "LF" if content[at] == LF else "CR"
             raise FramingError(f"bare {what} at octet {at} of the content, lines end with CRLF")
         return content
 
