@@ -17,15 +17,13 @@ import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from email import message_from_bytes
-from email.message import Message
 from functools import cached_property
-from typing import Any
 
 from .addresses import Address, parse_addresses
-from .charsets import decode_text
+from .charsets import python_codec
+from .dissect import dissect
 from .fields import Header, parse_header, parse_message_ids
-from .parameters import parse_parameters
+from .part import Part
 
 _ODD = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _ID = re.compile(rb"<[!-~]{1,900}>")
@@ -89,45 +87,32 @@ class Original:
         return [one.decode("ascii") for one in found if _ID.fullmatch(one) and b"=?" not in one]
 
     @cached_property
-    def leaves(self) -> list[Message[Any, Any]]:
-        """List the parts that hold no others, enclosed messages unopened; none when the parser gives up."""
-        try:
-            waiting: list[Message[Any, Any]] = [message_from_bytes(self.octets)]
-            found = []
-            while waiting:
-                part = waiting.pop()
-                children = part.get_payload()
-                if part.get_content_maintype() == "multipart" and isinstance(children, list):
-                    waiting.extend(child for child in reversed(children) if isinstance(child, Message))
-                else:
-                    found.append(part)
-        except (RecursionError, ValueError, LookupError):  # QUIRK: the standard library's reader is not made for spite
-            return []
+    def leaves(self) -> list[Part]:
+        """List the parts that hold no others; enclosed messages stay closed."""
+        waiting, found = [dissect(self.octets)], []
+        while waiting:
+            part = waiting.pop()
+            if part.content_type.startswith("multipart/") and part.children:
+                waiting.extend(reversed(part.children))
+            else:
+                found.append(part)
         return found
 
     @cached_property
     def text(self) -> str:
         """Give the text to quote: the first plain part, or else the first HTML part without its tags."""
-        for subtype in ("plain", "html"):
+        for content_type in ("text/plain", "text/html"):
             for part in self.leaves:
-                if part.get_content_type() == f"text/{subtype}" and not _is_file(part):
-                    text = decode_text(_content(part), _parameter(part, "Content-Type", "charset"))[0]
-                    text = "\n".join(text.splitlines()) + "\n" if text else ""
-                    return text if subtype == "plain" else _without_tags(text)
+                if part.content_type == content_type and part.disposition != "attachment":
+                    text = "\n".join(part.text.splitlines()) + "\n" if part.text else ""
+                    return text if content_type == "text/plain" else _without_tags(text)
         return ""
 
     def attachments(self) -> Iterator[tuple[str, bytes, str]]:
         """Give name, content and media type of each attached file."""
         for part in self.leaves:
-            if _is_file(part) or part.get_content_maintype() not in ("text", "multipart"):
-                name = _parameter(part, "Content-Disposition", "filename") or _parameter(part, "Content-Type", "name")
-                media_type = part.get_content_type()
-                usable = _MEDIA_TYPE.fullmatch(media_type) and not media_type.startswith("multipart/")
-                yield (
-                    _ODD.sub(" ", name or "attachment"),
-                    _content(part),
-                    media_type if usable else "application/octet-stream",
-                )
+            if part.disposition == "attachment" or not part.content_type.startswith(("text/", "multipart/")):
+                yield _ODD.sub(" ", part.declared_filename or "attachment"), part.decoded, _media_type(part)
 
     def quoted(self) -> str:
         """Quote the text below a line that tells who wrote it, and when. Source: RFC 3676 §4.5 for the ">"."""
@@ -142,24 +127,13 @@ class Original:
         return "\n\n" + "\n".join(["---------- Forwarded message ----------", *fields, "", self.text])
 
 
-def _is_file(part: Message[Any, Any]) -> bool:
-    return parse_parameters(_body(part, "Content-Disposition")).value.lower() == "attachment"
-
-
-def _parameter(part: Message[Any, Any], field: str, name: str) -> str | None:
-    return parse_parameters(_body(part, field)).params.get(name)
-
-
-def _body(part: Message[Any, Any], field: str) -> bytes:
-    return str(part.get(field, "")).encode("utf-8", "surrogateescape")
-
-
-def _content(part: Message[Any, Any]) -> bytes:
-    children = part.get_payload()
-    if isinstance(children, list):  # an enclosed message
-        return b"".join(child.as_bytes() for child in children if isinstance(child, Message))
-    content = part.get_payload(decode=True)
-    return content if isinstance(content, bytes) else b""
+def _media_type(part: Part) -> str:
+    """Give the type to pass a file on as; a text keeps its charset."""
+    if not _MEDIA_TYPE.fullmatch(part.content_type) or part.content_type.startswith("multipart/"):
+        return "application/octet-stream"
+    charset = part.params.get("charset", "")
+    named = part.content_type.startswith("text/") and python_codec(charset)
+    return f"{part.content_type}; charset={charset}" if named else part.content_type
 
 
 def _without_tags(markup: str) -> str:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .trace import Hop
 
 _GREETING = rb"(?:helo|ehlo|lhlo)[ \t\r\n=]+\[?"
+_MOST_WORDS = 50  # of a longer value, the place of the first so many is told
 _WORD = re.compile(rb"[^\s;]++")
 
 
@@ -68,7 +69,7 @@ def _find(hop: Hop, value: str | None, inside: Span, lead: bytes = b"") -> Span 
     if not value:
         return None
     for octets in (value.encode("utf-8", "replace"), value.encode("latin-1", "replace")):
-        words = [re.escape(word) for word in octets.split()]
+        words = [re.escape(word) for word in octets.split(None, _MOST_WORDS)[:_MOST_WORDS]]
         gap = rb"(?:\([^()]*+\)|[ \t\r\n(])++"
         if words and (match := re.compile(lead + b"(" + gap.join(words) + b")", re.I).search(hop.message, *inside)):
             return match.span(1)

@@ -21,13 +21,14 @@ from collections.abc import Container
 from email.generator import BytesGenerator
 from email.message import EmailMessage, Message
 from email.parser import BytesParser
-from email.policy import Policy
+from email.policy import Policy, compat32
 from typing import Any
 
 from .field_writer import HARD_LIMIT, WIRE, field_octets
 from .fields import parse_header
 from .source import Source, octets_of
 
+_OLD: Policy[Any] = compat32
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 BLIND = ("bcc", "resent-bcc")
 """The fields that nobody but the writer may see. Source: RFC 5322 §3.6.3."""
@@ -131,11 +132,19 @@ def needed_encoding(octets: bytes) -> str | None:
 
 
 def parsed(octets: bytes) -> Message[Any, Any]:
-    """Parse a message with the standard library; one nested too deep for it stays unparsed below its header."""
+    """Parse a message with the standard library; one nested too deep for it stays unparsed below its header.
+
+    Parsed by the old policy, which reads no header field: the new one takes quadratic time over some, and stumbles
+    over others. Ours then counts for what is asked of it later.
+    """
+    message: Message[Any, Any]
     try:
-        return BytesParser(EmailMessage, policy=WIRE).parsebytes(octets)
+        message = BytesParser(EmailMessage, policy=_OLD).parsebytes(octets)
     except (RecursionError, ValueError, LookupError):
-        return BytesParser(EmailMessage, policy=WIRE).parsebytes(octets, headersonly=True)
+        message = BytesParser(EmailMessage, policy=_OLD).parsebytes(octets, headersonly=True)
+    for part in message.walk():
+        part.policy = WIRE
+    return message
 
 
 class _Writer(BytesGenerator):

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emaillab.message.addresses import Address, parse_addresses
-from emaillab.message.compose import Attachment, Envelope, compose, envelope, forward, reply, to_bytes
+from emaillab.message.compose import Attachment, Envelope, compose, envelope, forward, redirect, reply, to_bytes
 from emaillab.message.dissect import dissect
 from emaillab.message.field_writer import field_octets
 from emaillab.message.fields import parse_header
@@ -506,6 +506,24 @@ def test_an_encoded_line_break_in_a_subject_stays_in_its_line() -> None:
 
 
 # --- forward ---
+
+
+def test_an_original_of_spite_is_passed_on_like_any_other() -> None:
+    """The standard library's reader of header fields takes minutes over some of these, and stumbles over others."""
+    for piece in (b"(", b'"', b";", b"a=b;", b": "):
+        raw = b"From: a@b.org\r\nContent-Type: multipart/mixed; " + piece * 40_000 + b"\r\n\r\nhi\r\n"
+        assert raw in bytes(forward(raw, from_=BOB, to=ALICE))
+        assert raw in bytes(redirect(raw, from_=BOB, to=ALICE))
+        assert b"> hi" not in bytes(reply(raw, "", from_=BOB))  # a multipart without parts has no text
+
+
+def test_a_text_passed_on_as_a_file_keeps_its_charset() -> None:
+    raw = (
+        b"From: a@b.org\nContent-Type: text/plain; charset=gbk; name=x.txt\n"
+        b"Content-Disposition: attachment\n\n\xc4\xe3\xba\xc3\n"
+    )
+    (part,) = (part for part in dissect(forward(raw, from_=BOB, to=ALICE, as_attachment=False)).walk() if part.filename)
+    assert (part.filename, part.content_type, part.text) == ("x.txt", "text/plain", "你好\n")
 
 
 ODD_ORIGINALS = [
