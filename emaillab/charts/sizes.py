@@ -197,7 +197,7 @@ def draw_crossing(texts: Mapping[str, str], ax: Axes | None = None) -> Axes:
     ax.set_xlabel("share f of octets that quoted-printable escapes")
     ax.set_ylabel("factor on the wire")
     ax.set_xlim(-0.02, 1.02)
-    ax.set_ylim(0.9, QP_LINE_FACTOR * 3 + 0.1)
+    ax.set_ylim(0.7, QP_LINE_FACTOR * 3 + 0.1)
     legend(ax, 3)
     shown = "; ".join(f"{plain(s.name)} f = {s.share:.3f}, {s.smaller} is the smaller" for s in samples)
     return told(
@@ -215,7 +215,7 @@ def _name_texts(ax: Axes, samples: list[Sample]) -> None:
         ax.annotate(
             drawable(plain(sample.name)),
             (sample.share, sample.qp),
-            (12 + 52 * row, -5) if below else (-10, 9 + 12 * row),
+            (12, -5 - 13 * row) if below else (-10, 9 + 12 * row),
             textcoords="offset points",
             ha="left" if below else "right",
             va="center",

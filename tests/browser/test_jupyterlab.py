@@ -165,8 +165,11 @@ app.shell.collapseLeft();
 const notebook = app.shell.currentWidget.content;
 notebook.activeCellIndex = 0;
 notebook.deselectAll();
-notebook.node.querySelector('.jp-WindowedPanel-outer').scrollTop = 0;
-await new Promise(resolve => setTimeout(resolve, 500));
+const panel = notebook.node.querySelector('.jp-WindowedPanel-outer');
+for (let calm = 0; calm < 5 && Date.now() < giveUpAt; calm++) {  // the notebook may still scroll to its last cell
+  if (panel.scrollTop !== 0) [panel.scrollTop, calm] = [0, 0];
+  await new Promise(resolve => setTimeout(resolve, 100));
+}
 """
 
 # Cells are only drawn when they come into view; so the notebook is looked at page by page.
