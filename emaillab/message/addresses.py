@@ -14,12 +14,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from .charsets import decode_raw
+from .patterns import compiled
 from .tokens import comment_end, unfold, unquote
 from .words import decode_words
 
 # dot-atom-text, RFC 5322 §3.2.3, and any character beyond ASCII, RFC 6532 §3.2
 _DOT_ATOM = re.compile(r"[^\x00-\x20\x7f\"(),:;<>@\[\]\\.]+(?:\.[^\x00-\x20\x7f\"(),:;<>@\[\]\\.]+)*\Z")
-_TOKEN = re.compile(
+_TOKEN = compiled(
     rb"""(?P<blank>[ \t\r\n]+)
     |(?P<quoted>"(?:[^"\\]|\\.)*+"?)
     |(?P<domain>\[[^\]]*+\]?)

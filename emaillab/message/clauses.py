@@ -19,6 +19,7 @@ from typing import NamedTuple
 from .charsets import decode_raw
 from .dates import Date, parse_date
 from .defects import Defect, Span, limited
+from .patterns import compiled
 from .tokens import unquote
 
 SYNTAX = "5321 §4.4"
@@ -28,18 +29,17 @@ WORD, QUOTED, COMMENT, SEMICOLON, STRAY = 1, 2, 3, 4, 5  # the groups of _TOKEN
 
 # Comments without escapes and at most two deep, that is nearly all, are one match; the rest goes to _closings.
 # All repetitions are possessive: each octet is looked at a bounded number of times, whatever the input.
-_TOKEN = re.compile(
-    rb"""[ \t\r\n\f\v]*+(?:
-        ((?:<[^<>\s]*+>|[^\s()";<]++|<)++)
-        |("(?:[^"\\]|\\.)*+")
-        |(\((?:[^()\\]++|\([^()\\]*+\))*+\))
-        |(;)
-        |([()"])
-    )""",
-    re.VERBOSE | re.DOTALL,
-)
+_QUOTED_STRING = rb'("(?:[^"\\]|\\.)*+")'
+_ANY_TOKEN = rb"""[ \t\r\n\f\v]*+(?:
+    ((?:<[^<>\s]*+>|[^\s()";<]++|<)++)
+    |%b
+    |(\((?:[^()\\]++|\([^()\\]*+\))*+\))
+    |(;)
+    |([()"])
+)"""
+_TOKEN = compiled(_ANY_TOKEN % _QUOTED_STRING, re.VERBOSE | re.DOTALL)
 # The same once a quotation mark was never closed, so that no later one is followed to the end again.
-_TOKEN_WITHOUT_QUOTES = re.compile(_TOKEN.pattern.replace(rb'("(?:[^"\\]|\\.)*+")', rb"((?!))"), re.VERBOSE | re.DOTALL)
+_TOKEN_WITHOUT_QUOTES = compiled(_ANY_TOKEN % b"((?!))", re.VERBOSE | re.DOTALL)
 _PARENTHESIS = re.compile(rb"\\.|[()]", re.DOTALL)
 
 # date-time = [ day-of-week "," ] day month year hour ":" minute [ ":" second ] zone    RFC 5322 §3.3

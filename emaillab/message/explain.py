@@ -22,6 +22,7 @@ from .defects import Span
 from .encodings import decode_base64
 from .fields import ADDRESS_FIELDS, OPAQUE_FIELDS, Field, kept_as_is
 from .parameters import parse_parameters
+from .patterns import compiled
 from .words import decode_words, find_words
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ _FOLD = re.compile(rb"(\r?\n)([ \t]+)")
 _NOT_DATA = re.compile(rb"[^A-Za-z0-9+/]+")
 _QP_PIECE = re.compile(rb"=[0-9A-Fa-f]{2}|=[ \t]*\r?\n|[ \t]+(?=\r?\n|\Z)|\r?\n|=")
 # parameters stand between semicolons, and a quoted string may hold one     RFC 2045 §5.1
-_PARAMETER = re.compile(rb'(?<![^; \t\r\n])[^; \t\r\n"](?:[^";]|"(?:[^"\\]|\\.)*+"?)*+', re.DOTALL)
+_PARAMETER = compiled(rb'(?<![^; \t\r\n])[^; \t\r\n"](?:[^";]|"(?:[^"\\]|\\.)*+"?)*+', re.DOTALL)
 _LONGEST_LINE = 10_000  # octets; a character's place in a longer line is not worked out
 _MOST_SHOWN = 60
 

@@ -24,6 +24,7 @@ from .charsets import decode_raw
 from .dates import Date, parse_date
 from .defects import Defect, Span, limited
 from .parameters import Parameters, parse_parameters
+from .patterns import compiled
 from .tokens import comment_end, find_long_line, strip_comments, unfold
 from .words import decode_words, word_defects
 
@@ -71,7 +72,7 @@ ONCE_FIELDS = _names("""
 """)
 
 # field := field-name ":" field-body CRLF, with folds     RFC 5322 §2.2; blanks before the colon, §4.5 (obsolete)
-LOGICAL_LINE = re.compile(rb"[^\n]*+(?:\n[ \t][^\n]*+)*+\n?")
+LOGICAL_LINE = compiled(rb"[^\n]*+(?:\n[ \t][^\n]*+)*+\n?")
 _NAME = re.compile(rb"([^\x00-\x20\x7f:]++)([ \t]*+):")
 BLANK_LINE = re.compile(rb"\n\r?\n")
 # QUIRK: UUCP hosts put a From line of their own before ours and quoted ours: ">From bob Wed Apr  1 09:29:00 2026".
@@ -81,7 +82,7 @@ HEADER_BEGINS = re.compile(rb"[^\x00-\x20\x7f:]++[ \t]*+:|[ \t]|\r?\n")
 _MESSAGE_ID = re.compile(rb"<[^<>\s]*+>")
 _ODD_OCTET = re.compile(rb"[\x00\x80-\xff]+|\r(?!\n)")
 _ONLY_BLANKS = re.compile(rb"\n[ \t]+\r?(?=\n|\Z)")
-_PROTECTED = re.compile(rb'\\.|"(?:[^"\\]|\\.)*+"|<[^<>]*+>|(\()', re.DOTALL)
+_PROTECTED = compiled(rb'\\.|"(?:[^"\\]|\\.)*+"|<[^<>]*+>|(\()', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

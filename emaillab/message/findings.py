@@ -16,6 +16,7 @@ from .addresses import parse_addresses
 from .dates import parse_date
 from .defects import MOST_OF_A_KIND
 from .fields import ADDRESS_FIELDS, Field, Header, parse_header
+from .patterns import compiled
 from .tokens import comment_end, strip_comments, unfold
 
 # At most once.  RFC 5322 §3.6
@@ -38,7 +39,7 @@ _DATE_TIME = re.compile(
     rb"\d{2}[ \t]*+:[ \t]*+\d{2}[ \t]*+(?::[ \t]*+\d{2}[ \t]*+)?(?:(?P<zone>[A-Za-z]{1,5})|[+-]\d{4})[ \t]*+"
 )
 _DAYS = (b"mon", b"tue", b"wed", b"thu", b"fri", b"sat", b"sun")
-_QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_QUOTED = compiled(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _ROUTE = re.compile(rb"<[ \t]*+@[^<>:]*+:")
 # what stands before "<"; a quoted name has become a run of "q"
 _DOTTED_NAME = re.compile(rb"(?:\A|[,:;>])([^<>,:;@]*+)<")

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 
+from .patterns import compiled
 from .tokens import comment_end, unfold
 
 __all__ = ["HARD_LIMIT", "SOFT_LIMIT", "fold", "unfold"]
@@ -22,7 +23,7 @@ HARD_LIMIT = 998  # must
 
 # A fold goes before a run of blanks that something follows: a line of blanks only would be obsolete (§4.2).
 _GAP = re.compile(rb"(?<![ \t])[ \t]+(?=[^ \t])")
-_QUOTED_OR_COMMENT = re.compile(rb'"(?:[^"\\]|\\.)*+"|\(', re.DOTALL)
+_QUOTED_OR_COMMENT = compiled(rb'"(?:[^"\\]|\\.)*+"|\(', re.DOTALL)
 _STRUCTURED = frozenset(
     b"from sender reply-to to cc bcc resent-from resent-sender resent-to resent-cc resent-bcc content-type "
     b"content-disposition received references".split()

@@ -25,10 +25,11 @@ from dataclasses import field as dataclass_field
 
 from .charsets import decode_raw
 from .defects import Span
+from .patterns import compiled
 from .received import Reading, read_tolerantly
 
 # A trace field of another name, or Received itself: a name to the last fold.   RFC 5321 §4.4, 8601, 8617, 7208, 6376
-_FIELD = re.compile(
+_FIELD = compiled(
     rb"^(?:(received)|(x-received|return-path|delivered-to|x-original-to|envelope-to|delivery-date"
     rb"|arc-(?:seal|message-signature|authentication-results)|authentication-results|received-spf|dkim-signature))"
     rb"[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)\n?",

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from .charsets import decode_raw, decode_text
 from .defects import Defect, limited
+from .patterns import compiled
 from .tokens import comment_end, unfold, unquote
 
 RFC_2231 = "2231 §3"
@@ -23,16 +24,16 @@ _PIECE_OCTETS = 60
 
 # parameter := attribute "=" value;  attribute := 1*attribute-char ["*" 1*DIGIT] ["*"]     RFC 2045 §5.1, RFC 2231 §7
 _ATTRIBUTE = re.compile(rb"([^\s;=()\"*]+)(?:\*(\d{1,6}))?(\*)?[ \t\r\n]*=[ \t\r\n]*")
-_QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*+("?)', re.DOTALL)
+_QUOTED = compiled(rb'"(?:[^"\\]|\\.)*+("?)', re.DOTALL)
 # QUIRK: blanks and specials in values that should be quoted; a comment begins only after a blank.
-_BARE = re.compile(rb"[^;\s]*+(?:[ \t\r\n]++(?!\()[^;\s]++)*+")
+_BARE = compiled(rb"[^;\s]*+(?:[ \t\r\n]++(?!\()[^;\s]++)*+")
 _BLANKS = re.compile(rb"[ \t\r\n;]+")
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
-_VALUE = re.compile(rb"[^;\s(]*+(?:[ \t]*/[ \t]*[^;\s(]++)?+")
+_VALUE = compiled(rb"[^;\s(]*+(?:[ \t]*/[ \t]*[^;\s(]++)?+")
 # attribute-char: any ASCII character but SPACE, CTLs, "*", "'", "%" and tspecials     RFC 2231 §7
 _ATTRIBUTE_CHARS = frozenset(b"!#$&+-.^_`{|}~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 # Most fields need no more than this: token values and plain quoted strings, all ASCII, each name once.
-_SIMPLE = re.compile(
+_SIMPLE = compiled(
     rb"[ \t\r\n]*([!#-'*+\-./0-9A-Z^_`a-z{|}~]++)[ \t]*"
     rb"((?:;[ \t\r\n]*[A-Za-z-]++=(?:\"[ !#-\[\]-~]*+\"|[!#-&+\-.0-9A-Z^_`a-z{|}~]++)[ \t]*)*+);?[ \t\r\n]*"
 )

@@ -19,6 +19,7 @@ from .encodings import decode_base64, decode_quoted_printable
 from .fields import Header
 from .filenames import safe_name
 from .parameters import Parameters, parse_parameters
+from .patterns import compiled
 from .tokens import strip_comments
 from .words import decode_words
 
@@ -30,7 +31,7 @@ KNOWN_ENCODINGS = IDENTITY_ENCODINGS | {"base64", "quoted-printable"}
 
 # token "/" token     RFC 2045 §5.1
 _TYPE = re.compile(r"[^\s()<>@,;:\\\"/\[\]?=]+/[^\s()<>@,;:\\\"/\[\]?=]+\Z")
-_FOLDED_VALUE = re.compile(rb"[^\n]*+(?:\n[ \t][^\n]*+)*+")
+_FOLDED_VALUE = compiled(rb"[^\n]*+(?:\n[ \t][^\n]*+)*+")
 # `\n` stands first, outside the part that ignores case, so that `re` leaps from line to line.
 _DISPOSITION = re.compile(rb"\n(?i:content-disposition)[ \t]*:")
 _FIRST_DISPOSITION = re.compile(rb"(?i:content-disposition)[ \t]*:")

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from .clauses import Clause
 from .dates import parse_date
 from .defects import Span
+from .patterns import compiled
 
 if TYPE_CHECKING:
     from .trace import Hop
@@ -71,7 +72,7 @@ def _find(hop: Hop, value: str | None, inside: Span, lead: bytes = b"") -> Span 
     for octets in (value.encode("utf-8", "replace"), value.encode("latin-1", "replace")):
         words = [re.escape(word) for word in octets.split(None, _MOST_WORDS)[:_MOST_WORDS]]
         gap = rb"(?:\([^()]*+\)|[ \t\r\n(])++"
-        if words and (match := re.compile(lead + b"(" + gap.join(words) + b")", re.I).search(hop.message, *inside)):
+        if words and (match := compiled(lead + b"(" + gap.join(words) + b")", re.I).search(hop.message, *inside)):
             return match.span(1)
     return None
 

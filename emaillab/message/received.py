@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from .clauses import Clause, missing_by, read_clauses
 from .defects import Defect
+from .patterns import compiled
 
 _LONGEST_HOST = 300  # a longer word is neither a name (255, RFC 5321 §4.5.3.1.2) nor an address
 _IPV4 = re.compile(r"(\[)?((?:\d{1,3}\.){3}\d{1,3})\]?(?::\d{1,5})?,?")
@@ -24,8 +25,8 @@ _IPV6 = re.compile(
     r"(\[)?(?:IPv6:)?([0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]*:[0-9A-Fa-f.]*)(?:%\w{1,20})?\]?(?::\d{1,5})?,?", re.I
 )
 # Eight groups, or fewer around one "::" that stands for the rest.   RFC 4291 §2.2
-_USUAL_IPV6 = re.compile("H(?::H){7}|(?:H(?::H)*+)?+::(?:H(?::H)*+)?+".replace("H", "[0-9A-Fa-f]{1,4}+"))
-_USUAL_NAME = re.compile(r"(?:[A-Za-z0-9-]++\.)++[A-Za-z][A-Za-z0-9-]*+")
+_USUAL_IPV6 = compiled("H(?::H){7}|(?:H(?::H)*+)?+::(?:H(?::H)*+)?+".replace("H", "[0-9A-Fa-f]{1,4}+"))
+_USUAL_NAME = compiled(r"(?:[A-Za-z0-9-]++\.)++[A-Za-z][A-Za-z0-9-]*+")
 _NOT_IN_A_NAME = re.compile(r"[\s\[\]=/:,]")
 _TLS = re.compile(r"(?<![A-Za-z0-9])(?:(?:TLS|SSL)[v_ ]?\d|using TLS)", re.IGNORECASE)
 _GREETINGS = ("helo", "ehlo", "lhlo")
@@ -99,7 +100,7 @@ _DATE_TIME = rf"""
     {_FWS} ((?:[01]\d|2[0-3]):\d\d:\d\d) {_FWS} ([+-]\d{{4}})
 """
 # Stamp = From-domain By-domain Opt-info [CFWS] ";" FWS date-time      RFC 5321 §4.4
-_STAMP = re.compile(
+_STAMP = compiled(
     rf"""{_CFWS}
     (?: from {_FWS} ({_ATOM}) {_OPT_FWS} {_TCP_INFO} ({_CFWS}) )?+
     (?: by {_FWS} ({_ATOM}) {_OPT_FWS} (?: over[ ]TLS[ ]secured[ ]channel {_FWS} )?+ {_CFWS} )?+

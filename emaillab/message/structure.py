@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from .defects import Defect
 from .fields import HEADER_BEGINS, LOGICAL_LINE, mbox_lines
 from .part import IDENTITY_ENCODINGS, KNOWN_ENCODINGS, Part
+from .patterns import compiled
 
 MAX_DEPTH = 256
 MAX_PARTS = 100_000
@@ -32,7 +33,7 @@ _OTHER_FIELD = (
 )
 # A header as nearly all are, down to its empty line: type, boundary (quoted or bare) and encoding stand at once behind
 # their colons. No name twice, no comment, no line that is not a field. What is odd is read line by line.
-_ORDINARY_HEADER = re.compile(
+_ORDINARY_HEADER = compiled(
     _OTHER_FIELD + rb"(?:(?i:content-type):[ \t]*+([A-Za-z0-9_.+-]++/[A-Za-z0-9_.+-]++)[ \t]*+(?:"
     rb";(?:\r?\n)?[ \t]*+(?i:boundary)=(?:\"([!#-\[\]-~]++)\"|([A-Za-z0-9_'+.-]++))[ \t]*+\r?\n(?![ \t])"
     rb"|(?:;[^\n]*+|\r?+)\n(?:[ \t][^\n]*+\n)*+))?+"

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import re
 
+from emaillab.message.patterns import compiled
+
 # comment := "(" *([FWS] ccontent) [FWS] ")"     RFC 5322 §3.2.2; inside a comment a quotation mark is text
-_COMMENT_BEGINS = re.compile(rb'\\.|"(?:[^"\\]|\\.)*+"|\(', re.DOTALL)
+_COMMENT_BEGINS = compiled(rb'\\.|"(?:[^"\\]|\\.)*+"|\(', re.DOTALL)
 _COMMENT_MARK = re.compile(rb"\\.|[()]", re.DOTALL)
 _FOLD = re.compile(rb"\r?\n(?=[ \t])")
 # QUIRK: RFC 5322 §3.2.1 lets a backslash quote any character, but mailers put Windows paths between quotation marks.

@@ -34,12 +34,13 @@ from .clauses import Clause, read_clauses
 from .defects import Defect, Span
 from .fields import parse_header
 from .marks import Mark, marks_of
+from .patterns import compiled
 from .places import places_of
 from .received import Reading, cipher_of, read_regular, read_tolerantly
 from .source import Source, octets_of
 
 # A field from its name to its last fold, as `parse_header` cuts it.   RFC 5322 §2.2
-_RECEIVED = re.compile(r"^received[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)\n?", re.IGNORECASE | re.MULTILINE)
+_RECEIVED = compiled(r"^received[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)\n?", re.IGNORECASE | re.MULTILINE)
 
 
 # QUIRK: `(Authenticated sender: alice)` by Postfix, `(AUTH: PLAIN alice, …)` by Courier, `(SquirrelMail authenticated

@@ -5,7 +5,7 @@ import re
 import sys
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from re._constants import MAX_REPEAT, MAXREPEAT, MIN_REPEAT, POSSESSIVE_REPEAT  # type: ignore[import-not-found]
+from re._constants import ATOMIC_GROUP, MAX_REPEAT, MAXREPEAT, MIN_REPEAT, POSSESSIVE_REPEAT  # type: ignore[import-not-found]
 from re._parser import SubPattern, parse  # type: ignore[import-not-found]
 from types import FrameType
 from typing import Any
@@ -180,6 +180,8 @@ def repetitions(tree: Any) -> list[Any]:
     """List the kinds of all unbounded repetitions in a parsed regular expression."""
     found = []
     for kind, argument in tree:
+        if kind is ATOMIC_GROUP and argument[0][0] is MAX_REPEAT:  # a possessive group, as patterns.py may write it
+            kind, argument = POSSESSIVE_REPEAT, argument[0][1]
         if kind in (MAX_REPEAT, MIN_REPEAT, POSSESSIVE_REPEAT) and argument[1] == MAXREPEAT:
             found.append(kind)
         nested = argument if isinstance(argument, (tuple, list)) else [argument]

@@ -21,17 +21,18 @@ from typing import Any
 
 from ..charsets import decode_raw
 from ..fields import parse_header
+from ..patterns import compiled
 from ..tokens import strip_comments, unfold, unquote
 from .verdicts import Verdict
 
 _FIELD_NAME = re.compile(rb"(?:ARC-)?Authentication-Results[ \t]*:", re.IGNORECASE)
 # authres-payload := [CFWS] authserv-id [CFWS authres-version] (no-result / 1*resinfo)     RFC 8601 §2.2
-_SEMICOLON = re.compile(rb'[^;"]*+(?:"(?:[^"\\]|\\.)*+"?[^;"]*+)*+', re.DOTALL)
+_SEMICOLON = compiled(rb'[^;"]*+(?:"(?:[^"\\]|\\.)*+"?[^;"]*+)*+', re.DOTALL)
 # methodspec := [CFWS] method [CFWS] "=" [CFWS] result;  method := Keyword ["/" version]
 _METHOD = re.compile(rb"\s*+([A-Za-z0-9_-]++)\s*+(?:/\s*+(\d++))?\s*+=\s*+([A-Za-z0-9_-]++)")
 # propspec := ptype [CFWS] "." [CFWS] property [CFWS] "=" pvalue;  reasonspec := "reason" [CFWS] "=" [CFWS] value
-_PROPERTY = re.compile(rb'(?<![A-Za-z0-9_.-])([A-Za-z0-9_.-]++)\s*+=\s*+("(?:[^"\\]|\\.)*+"?|[^\s;"]++)', re.DOTALL)
-_AUTHSERV_ID = re.compile(rb'\s*+("(?:[^"\\]|\\.)*+"?|[^\s;"=]++)(?:\s++(\d++))?\s*+', re.DOTALL)
+_PROPERTY = compiled(rb'(?<![A-Za-z0-9_.-])([A-Za-z0-9_.-]++)\s*+=\s*+("(?:[^"\\]|\\.)*+"?|[^\s;"]++)', re.DOTALL)
+_AUTHSERV_ID = compiled(rb'\s*+("(?:[^"\\]|\\.)*+"?|[^\s;"=]++)(?:\s++(\d++))?\s*+', re.DOTALL)
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`{|}~/@-]+")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 MOST_CHARACTERS = 200

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from typing import ClassVar, NoReturn, TypeVar
 
+from emaillab.message.patterns import compiled
 from emaillab.protocol.machine import Outcome, Refusal, Signal
 
 Value = TypeVar("Value")
@@ -37,8 +38,8 @@ _LIST_MAILBOX = re.compile(rb'[^\x00-\x20(){"\\\x7f-\xff]+')
 _TAG = re.compile(rb'[^\x00-\x20(){%*"\\\x7f-\xff+]+')
 # quoted         = DQUOTE *QUOTED-CHAR DQUOTE
 # QUOTED-CHAR    = <any TEXT-CHAR except quoted-specials> / "\" quoted-specials
-_QUOTED = re.compile(rb'"((?:[^\x00\r\n"\\\x80-\xff]|\\["\\])*+)"')
-_QUOTED_8BIT = re.compile(rb'"((?:[^\x00\r\n"\\]|\\["\\])*+)"')
+_QUOTED = compiled(rb'"((?:[^\x00\r\n"\\\x80-\xff]|\\["\\])*+)"')
+_QUOTED_8BIT = compiled(rb'"((?:[^\x00\r\n"\\]|\\["\\])*+)"')
 # literal        = "{" number ["+"] "}" CRLF *CHAR8  RFC 7888 §3; "~" marks a literal8, RFC 3516 §4.4
 _LITERAL = re.compile(rb"~?\{(\d{1,10})\+?\}\r\n")
 # flag           = "\Answered" / … / flag-keyword / "\" atom; flag-perm adds "\*"

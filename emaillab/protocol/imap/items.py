@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from emaillab.message.patterns import compiled
 from emaillab.protocol.imap.grammar import Cursor, astring
 
 # fetch-att       = "ENVELOPE" / "FLAGS" / "INTERNALDATE" / "RFC822" [".HEADER" / ".SIZE" / ".TEXT"] / "UID" /
@@ -27,7 +28,7 @@ _NAME = re.compile(
 _MACRO = re.compile(rb"(ALL|FAST|FULL)\Z", re.IGNORECASE)
 # section-spec    = section-msgtext / (section-part ["." section-text])
 # section-part    = nz-number *("." nz-number)       section-text = section-msgtext / "MIME"
-_PART = re.compile(rb"[1-9]\d{0,8}(?:\.[1-9]\d{0,8})*+")
+_PART = compiled(rb"[1-9]\d{0,8}(?:\.[1-9]\d{0,8})*+")
 # section-msgtext = "HEADER" / "HEADER.FIELDS" [".NOT"] SP header-list / "TEXT"
 _TEXT = re.compile(rb"(HEADER(?:\.FIELDS(?:\.NOT)?)?|TEXT|MIME)(?=[ \]])", re.IGNORECASE)
 _PARTIAL = re.compile(rb"<(\d{1,19})\.([1-9]\d{0,18})>")

@@ -9,16 +9,16 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from emaillab.message.patterns import compiled
 from emaillab.protocol.imap.grammar import Cursor
 
 # sequence-set = (seq-number / seq-range) *("," (seq-number / seq-range))                   RFC 9051 §9
 # seq-range    = seq-number ":" seq-number           seq-number = nz-number / "*"
-_SET = re.compile(rb"(?:[1-9]\d{0,9}|\*)(?::(?:[1-9]\d{0,9}|\*))?(?:,(?:[1-9]\d{0,9}|\*)(?::(?:[1-9]\d{0,9}|\*))?)*+")
+_SET = compiled(rb"(?:[1-9]\d{0,9}|\*)(?::(?:[1-9]\d{0,9}|\*))?(?:,(?:[1-9]\d{0,9}|\*)(?::(?:[1-9]\d{0,9}|\*))?)*+")
 _MOST = 0xFFFF_FFFF  # a UID and a number have 32 bits: RFC 9051 §2.3.1.1
 
 

@@ -1,0 +1,50 @@
+"""Does Debian's own Python, often an older one than ours, read every letter of the collection as ours does?"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import IN_CI
+
+ROOT = Path(__file__).resolve().parents[2]
+DEBIAN_PYTHON = Path("/usr/bin/python3")
+
+# Every reading that the two sub-commands print, of every letter, in one process; only the core is needed for it.
+READ_ALL = """
+import contextlib, io, json, sys
+from pathlib import Path
+from emaillab.cli import main
+readings = {}
+for file in sorted(Path("data").rglob("*.*")):
+    if file.suffix in (".eml", ".txt"):
+        for command in ("dissect", "trace"):
+            with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(out):
+                status = main([command, str(file), "--json"])
+            readings[f"{command} {file}"] = status, out.getvalue()
+print(json.dumps(readings))
+"""
+
+
+def read_all(python: str | Path) -> dict[str, Any]:
+    """Return what a Python makes of the whole collection."""
+    run = subprocess.run([python, "-c", READ_ALL], cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
+    assert run.returncode == 0, run.stderr[-2000:]
+    found: dict[str, Any] = json.loads(run.stdout)
+    return found
+
+
+def test_every_letter_is_read_the_same() -> None:
+    if not DEBIAN_PYTHON.exists():
+        (pytest.fail if IN_CI else pytest.skip)("there is no /usr/bin/python3 (Debian package: python3)")
+    version = subprocess.check_output(
+        [DEBIAN_PYTHON, "-c", "import sys; print(sys.version_info >= (3, 11))"], text=True
+    )
+    if version.strip() != "True":
+        pytest.skip("the system's Python is older than 3.11")
+    ours, other = read_all(sys.executable), read_all(DEBIAN_PYTHON)
+    assert len(ours) > 200
+    assert {name for name in ours if ours[name] != other.get(name)} == set()
