@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.readings import READ_ALL
+
 ROOT = Path(__file__).resolve().parents[2]
 PYODIDE = "pyodide@^314.0.0"
 WORK = ["demo", "--network", "memory", "--json"]
@@ -89,6 +91,14 @@ def without_webmail(shown: dict[str, Any]) -> dict[str, Any]:
     shown["read"].pop("webmail", None)
     shown["sessions"] = [session for session in shown["sessions"] if session["protocol"] != "http"]
     return shown
+
+
+def test_every_letter_is_read_the_same_in_a_browser(runner: list[str], wheels: list[str]) -> None:
+    """Its Python is newer than ours: what the standard library has changed since shall change no reading."""
+    native = json.loads(run([sys.executable, "-c", READ_ALL], cwd=ROOT))
+    in_browser = json.loads(run([*runner, *wheels], input=READ_ALL))
+    assert len(native) > 200
+    assert {name for name in native if native[name] != in_browser.get(name)} == set()
 
 
 def test_every_core_module_can_be_imported_in_a_browser(runner: list[str], wheels: list[str]) -> None:

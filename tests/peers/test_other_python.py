@@ -9,24 +9,10 @@ from typing import Any
 import pytest
 
 from tests.conftest import IN_CI
+from tests.readings import READ_ALL
 
 ROOT = Path(__file__).resolve().parents[2]
 DEBIAN_PYTHON = Path("/usr/bin/python3")
-
-# Every reading that the two sub-commands print, of every letter, in one process; only the core is needed for it.
-READ_ALL = """
-import contextlib, io, json, sys
-from pathlib import Path
-from emaillab.cli import main
-readings = {}
-for file in sorted(Path("data").rglob("*.*")):
-    if file.suffix in (".eml", ".txt"):
-        for command in ("dissect", "trace"):
-            with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(out):
-                status = main([command, str(file), "--json"])
-            readings[f"{command} {file}"] = status, out.getvalue()
-print(json.dumps(readings))
-"""
 
 
 def read_all(python: str | Path) -> dict[str, Any]:
