@@ -70,6 +70,19 @@ def test_a_broken_chain_stays_broken() -> None:
     assert verify_arc(raw, lookup).reason == "set 2: relay.example found the chain broken already"
 
 
+def test_who_found_the_chain_broken_seals_only_what_he_found() -> None:
+    """RFC 8617 §5.1.2: the sets below may be anybody's, so that the seal does not depend on them."""
+    other = CHANGED.replace(b"dkim=pass", b"dkim=none")
+    newest = [
+        arc(seal(raw, "relay.example", "arc", KEY, [], chain="fail"))[-1].fields[2].raw for raw in (CHANGED, other)
+    ]
+    assert newest[0] == newest[1]
+    pairs = [
+        arc(seal(raw, "relay.example", "arc", KEY, [], chain="pass"))[-1].fields[2].raw for raw in (CHANGED, other)
+    ]
+    assert pairs[0] != pairs[1]
+
+
 def test_letters_without_sets_and_without_keys() -> None:
     assert verify_arc(LETTER, lookup).result == "none"
     assert verify_arc(ONCE, lambda name, type: []).reason.startswith("set 1: there is no key at arc._domainkey")
