@@ -115,13 +115,16 @@ class Way:
         return len(self.path)
 
 
-def topologies(network: NetworkKind | None = None) -> tuple[Way, ...]:
-    """Send the same letter over four topologies: Received fields and servers that accepted it are the same number."""
+def topologies(network: NetworkKind | None = None, *, handling_s: float = 0.0) -> tuple[Way, ...]:
+    """Send the same letter over four topologies: Received fields and servers that accepted it are the same number.
+
+    Args: handling_s: how long each server keeps a letter before it first tries to hand it on.
+    """
     return (
-        _straight("direct", 1, network),
-        _straight("with a submission server", 2, network),
-        _with_backup(network),
-        _with_list(network),
+        _straight("direct", 1, network, handling_s),
+        _straight("with a submission server", 2, network, handling_s),
+        _with_backup(network, handling_s),
+        _with_list(network, handling_s),
     )
 
 
@@ -129,17 +132,17 @@ def _way(name: str, journey: Journey) -> Way:
     return Way(name, tuple(stop.host for stop in journey), trace(journey.stops[-1].raw))
 
 
-def _straight(name: str, servers: int, network: NetworkKind | None) -> Way:
-    with chain(servers, network=network) as net:
+def _straight(name: str, servers: int, network: NetworkKind | None, handling_s: float) -> Way:
+    with chain(servers, network=network, handling_s=handling_s) as net:
         return _way(name, send(net))
 
 
-def _with_backup(network: NetworkKind | None) -> Way:
+def _with_backup(network: NetworkKind | None, handling_s: float) -> Way:
     """Let Bob's server be down while the letter comes, so that the less preferred MX takes it."""
-    with chain(2, network=network) as net:
+    with chain(2, network=network, handling_s=handling_s) as net:
         net[FIRST].routes.clear()
         backup = "mx2.hamburger.edu"
-        net.host(backup, domains=(), mx_for=(), relays_for=[LAST], services=("smtp",))
+        net.host(backup, domains=(), mx_for=(), relays_for=[LAST], services=("smtp",), handling_s=handling_s)
         next(zone for zone in net.dns.zones if zone.covers(LAST)).add(MX(LAST, 20, backup))
         net.stop(LAST)
         waiting = send(net)
@@ -148,15 +151,15 @@ def _with_backup(network: NetworkKind | None) -> Way:
         return _way("with a backup MX", net.journey(waiting.message_id))
 
 
-def _with_list(network: NetworkKind | None) -> Way:
+def _with_list(network: NetworkKind | None, handling_s: float) -> Way:
     """Send to a list, one of whose readers has the mail forwarded.
 
     SIMPLIFIED: the list is an alias: a list manager puts its own reverse-path in the place of the author's.
     """
-    with chain(2, network=network) as net:
+    with chain(2, network=network, handling_s=handling_s) as net:
         net[FIRST].routes.clear()
-        net.host("lists.example", aliases={"crepes": "bob@old.example"})
-        net.host("old.example", aliases={"bob": BOB})
+        net.host("lists.example", aliases={"crepes": "bob@old.example"}, handling_s=handling_s)
+        net.host("old.example", aliases={"bob": BOB}, handling_s=handling_s)
         _join(net, FIRST, "lists.example", "old.example", LAST)
         letter = net.compose(ALICE, "crepes@lists.example", "Hello", "Do you like crepes?\n")
         net.submit(letter)

@@ -11,7 +11,10 @@ from itertools import pairwise
 
 
 def layers(names: Sequence[str], links: Sequence[tuple[str, str]]) -> list[list[list[str]]]:
-    """Return, for every group of joined nodes, its layers from one far end to the other; deterministic."""
+    """Return, for every group of joined nodes, its layers; deterministic.
+
+    The first node of all stands on top if it is an end, such as the author's device; else one of the ends farthest apart.
+    """
     neighbours: dict[str, list[str]] = {name: [] for name in names}
     for a, b in links:
         neighbours[a].append(b)
@@ -19,10 +22,11 @@ def layers(names: Sequence[str], links: Sequence[tuple[str, str]]) -> list[list[
     groups: list[list[list[str]]] = []
     left = dict.fromkeys(names)
     while left:
-        group = [name for layer in _spread(next(iter(left)), neighbours) for name in layer]
-        farthest = _spread(group[0], neighbours)[-1][0]
+        first = next(iter(left))
+        group = [name for layer in _spread(first, neighbours) for name in layer]
+        farthest = _spread(first, neighbours)[-1][0]
         other = _spread(farthest, neighbours)[-1][0]
-        root = min(farthest, other, key=list(names).index)
+        root = first if len(neighbours[first]) < 2 else min(farthest, other, key=list(names).index)
         groups.append(_untangled(_spread(root, neighbours), neighbours))
         for name in group:
             del left[name]

@@ -32,6 +32,13 @@ def test_four_topologies(network: NetworkKind) -> None:
     assert backup[2].delay_s is not None and backup[2].delay_s >= 1800, "it waited at the backup for the next attempt"
 
 
+def test_servers_that_take_their_time_show_it_in_every_stamp() -> None:
+    for way in topologies("memory", handling_s=120):
+        waits = [hop.delay_s for hop in way.path[1:]]
+        assert all(wait is not None and (wait >= 1800 or 119 <= wait <= 122) for wait in waits)
+        assert sum(wait is not None and wait >= 1800 for wait in waits) == (way.name == "with a backup MX")
+
+
 def test_s38_every_content_gets_a_field_at_every_server() -> None:
     """S38: with any content, and none the better for MIME."""
     copies = copies_by_content(network="memory")

@@ -142,6 +142,12 @@ def test_what_is_read_has_its_octets() -> None:
     assert step.startswith("5. hamburger.edu → bob.hamburger.edu: POP3") and step.endswith(f", {octets} octets")
 
 
+def test_the_first_node_stands_on_top_when_it_is_an_end() -> None:
+    links = [("alice", "a"), ("a", "b"), ("b", "bob"), ("a", "c"), ("c", "carol")]
+    assert layers(["alice", "a", "bob", "b", "carol", "c"], links) == [[["alice"], ["a"], ["b", "c"], ["bob", "carol"]]]
+    assert layers(["hub", "a", "b"], [("hub", "a"), ("hub", "b")]) == [[["a"], ["hub"], ["b"]]]
+
+
 def test_layers_hold_every_node_once_and_join_neighbours_only() -> None:
     names = list("abcdefgh")
     links = [("a", "b"), ("a", "c"), ("b", "d"), ("c", "d"), ("b", "c"), ("f", "g")]
