@@ -21,27 +21,15 @@ from it, HELP and CAPABILITY read it.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any, ClassVar
 
+from emaillab.protocol.speaker import Signal, Speaker
 from emaillab.protocol.table import CLOSED, Cell, Outcome, State, Table, Verb, spell_out, verb, verbs_of
 from emaillab.protocol.wire import Buffer, Framer, FramingError, LineFramer
 
 __all__ = ["CLOSED", "Machine", "Outcome", "Refusal", "Reply", "Signal", "State", "Step", "Table", "Verb", "verb"]
-
-
-class Signal(Enum):
-    """What a machine asks of its driver between two chunks of output."""
-
-    FLUSH = "flush"  # send what you hold before you pull on: a large body follows, or a segment must end here
-    COMMIT = "commit"  # make durable all that was stored, before the next chunk goes out
-    START_TLS = "start TLS"  # negotiate TLS, then call `tls_started`
-    CLOSE = "close"  # nothing more will come: close the connection
-
-    __hash__ = object.__hash__
 
 
 # Looking a member up on its Enum costs as much as a function call, and the loop below does it for every unit.
@@ -107,7 +95,7 @@ class _Place:
     waits: bool  # for the peer: False where the server goes on by itself, or parts
 
 
-class Machine:
+class Machine(Speaker):
     """A server fed with bytes. Subclasses give the table, the verbs and the wording of errors.
 
     A verb's method takes the octets after the verb and returns a reply; it never writes and never assigns `state`.
@@ -133,16 +121,13 @@ class Machine:
         cls._ROWS = spell_out(cls, cls.TRANSITIONS, cls.VERBS)
 
     def __init__(self) -> None:
+        super().__init__()
         self.buffer = Buffer()
         self.feed = self.buffer.feed
         self._places = {state: self._place(state) for state in self._ROWS}
         self._at = self._places[self.START]
         self.watch: Callable[[Step], None] | None = None
-        self.errors: list[Exception] = []
-        self._out: deque[bytes | Signal | Iterator[bytes]] = deque()
         self._promise: Any = None
-        self._paused = False  # until the driver has started TLS
-        self._produced = 0  # octets of the server's stream since the connection began
         self._invited_at: int | None = None  # where in the server's stream the unit in hand was first asked to go on
         self._bad_commands = 0  # in a row
 
@@ -157,9 +142,6 @@ class Machine:
         return self._at.framer
 
     # What a driver calls
-
-    feed: Callable[[bytes], None]
-    """Take octets from the peer; nothing is done with them before the next `pull`."""
 
     def serve(self, data: bytes) -> bytes | None:
         """Take octets and return the answer where they are one unit and it is one chunk; None: `pull` what there is.
@@ -176,55 +158,6 @@ class Machine:
             return self.render(reply)
         self._say(reply)
         return None
-
-    def pull(self) -> bytes | Signal | None:
-        """Return the next octets for the peer, a Signal for the driver, or None: the machine waits for input."""
-        out, buffer = self._out, self.buffer
-        while True:
-            while out:
-                head = out[0]
-                if isinstance(head, bytes):
-                    out.popleft()
-                    self._produced += len(head)
-                    return head
-                if isinstance(head, Signal):
-                    out.popleft()
-                    self._paused = head is _START_TLS
-                    return head
-                chunk = self._next_chunk(head)
-                if chunk is not None:
-                    self._produced += len(chunk)
-                    return chunk
-            if self._paused or self.state == CLOSED:
-                return None
-            if buffer.at == len(buffer.data) and self._at.waits:
-                buffer.clear()
-                return None
-            if not self._step():
-                return None
-
-    def _next_chunk(self, body: Iterator[bytes]) -> bytes | None:
-        """Return the next chunk of the body in hand; a body that breaks off ends the session, half said is worse."""
-        try:
-            chunk = next(body, None)
-        except Exception as error:
-            self.errors.append(error)
-            self._at = self._places[CLOSED]
-            self._out.clear()
-            self._out += (body, _CLOSE)
-            chunk = None
-        if chunk is None:
-            self._out.popleft()
-        return chunk
-
-    def receive(self, data: bytes) -> bytes:
-        """Take octets and return all there is to say: `feed` and `pull` in one, for a peer that always reads."""
-        self.feed(data)
-        out = []
-        while (item := self.pull()) is not None:
-            if isinstance(item, bytes):
-                out.append(item)
-        return b"".join(out)
 
     def commit_failed(self, reason: str) -> None:
         """Replace the reply that stood behind a commit by a refusal: what was promised could not be kept."""
@@ -308,6 +241,14 @@ class Machine:
         framer = self.framer_for(state)
         waits = state != CLOSED and not framer.eager
         return _Place(state, self._ROWS[state], self.MODES.get(state, ""), framer, waits)
+
+    def _go_on(self) -> bool:
+        """Serve one unit; False when no whole unit is there, or the session pauses or is over."""
+        buffer, at = self.buffer, self._at
+        if buffer.at == len(buffer.data) and at.waits:
+            buffer.clear()
+            return False
+        return not self._paused and at.state != CLOSED and self._step()
 
     def _step(self) -> bool:
         """Serve one unit; False when no whole unit is there."""

@@ -20,7 +20,6 @@ Hello from /menu
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator
 from datetime import UTC
 from email.utils import format_datetime
@@ -31,6 +30,7 @@ from emaillab.protocol.backend import Session
 from emaillab.protocol.http.answer import Answer, Application, ask, plain
 from emaillab.protocol.http.environ import environ_of
 from emaillab.protocol.machine import CLOSED, Outcome, Signal, Step
+from emaillab.protocol.speaker import Speaker
 
 MAX_HEADER = 1 << 14  # octets of a request's header
 MAX_BODY = 32 << 20  # octets of a request's content
@@ -38,7 +38,7 @@ OPEN = "OPEN"
 REQUEST, RESPONSE = "request", "response"
 
 
-class HttpServer:
+class HttpServer(Speaker):
     """One HTTP connection: requests in order, each answered before the next is looked at.
 
     Each response stands behind a commit, which costs nothing when nothing was stored: what the user is told is done
@@ -46,17 +46,16 @@ class HttpServer:
     """
 
     def __init__(self, application: Application, session: Session, *, max_body: int = MAX_BODY) -> None:
+        super().__init__()
         self.application, self.session, self.max_body = application, session, max_body
         self.state = OPEN
         self.watch: Callable[[Step], None] | None = None
-        self.errors: list[Exception] = []
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEADER)
         self._request: h11.Request | None = None
         self._content = bytearray()
         self._announced = 0  # octets of content that the header announces
         self._answer: Answer | None = None  # what is being said
-        self._out: deque[bytes | Signal | Iterator[bytes]] = deque()
-        self._fed = self._served = self._produced = 0  # octets: taken, of requests answered, said
+        self._fed = self._served = 0  # octets: taken, of requests answered
 
     # What a driver calls
 
@@ -65,32 +64,6 @@ class HttpServer:
         if self.state != CLOSED and data:
             self._fed += len(data)
             self._http.receive_data(data)
-
-    def pull(self) -> bytes | Signal | None:
-        """Return the next octets for the peer, a Signal for the driver, or None: a request is missing, or its rest."""
-        while True:
-            while self._out:
-                head = self._out[0]
-                if isinstance(head, Signal):
-                    self._out.popleft()
-                    return head
-                if isinstance(head, bytes):
-                    self._out.popleft()
-                chunk = head if isinstance(head, bytes) else self._next_chunk(head)
-                if chunk:
-                    self._produced += len(chunk)
-                    return chunk
-            if self.state == CLOSED or not self._step():
-                return None
-
-    def receive(self, data: bytes) -> bytes:
-        """Take octets and return all there is to say: `feed` and `pull` in one, for a peer that always reads."""
-        self.feed(data)
-        out = []
-        while (item := self.pull()) is not None:
-            if isinstance(item, bytes):
-                out.append(item)
-        return b"".join(out)
 
     def commit_failed(self, reason: str) -> None:
         """Say that what was asked could not be kept, instead of the response that stood behind the commit."""
@@ -121,8 +94,10 @@ class HttpServer:
 
     # From a request to its response
 
-    def _step(self) -> bool:
+    def _go_on(self) -> bool:
         """Take one event of the request; False when more octets are needed."""
+        if self.state == CLOSED:
+            return False
         try:
             event = self._http.next_event()
         except h11.RemoteProtocolError as error:
@@ -220,19 +195,6 @@ class HttpServer:
         headers = [*answer.headers, *((name, value) for name, value in own if name.lower() not in fields)]
         octets = [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers]
         return h11.Response(status_code=answer.status, reason=answer.reason.encode("latin-1"), headers=octets)
-
-    def _next_chunk(self, body: Iterator[bytes]) -> bytes | None:
-        """Return the next piece of a response; one that breaks off ends the connection, half said is worse."""
-        try:
-            piece = next(body, None)
-        except Exception as error:
-            self.errors.append(error)
-            self.disconnected()
-            self._out.append(Signal.CLOSE)
-            return None
-        if piece is None and self._out and self._out[0] is body:
-            self._out.popleft()
-        return piece
 
     def _finish(self) -> None:
         """Begin anew on the same connection, or close it."""
