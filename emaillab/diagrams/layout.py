@@ -13,7 +13,7 @@ from itertools import pairwise
 def layers(names: Sequence[str], links: Sequence[tuple[str, str]]) -> list[list[list[str]]]:
     """Return, for every group of joined nodes, its layers; deterministic.
 
-    The first node of all stands on top if it is an end, such as the author's device; else one of the ends farthest apart.
+    The first node of all stands on top if it is an end, such as the author's device; else one of those farthest apart.
     """
     neighbours: dict[str, list[str]] = {name: [] for name in names}
     for a, b in links:
