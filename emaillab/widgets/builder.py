@@ -112,7 +112,6 @@ class PathBuilder(Kept):
         waits = (*wait_s, *[2.0] * (servers - len(wait_s)))
         self.setting = Setting(waits, (*skew_s, *[0.0] * (servers - len(skew_s))))
         self._known: dict[Setting, Built] = {}
-        self._widget: Any = None
 
     def built(self, setting: Setting | None = None) -> Built:
         """Return the letter that travelled a path, by default the one that is set now."""
@@ -155,12 +154,8 @@ class PathBuilder(Kept):
             f"{_pre(made.received)}{_folded('The numbers', made.table().html())}"
         )
 
-    @property
-    def widget(self) -> Any:
-        """The live widget, made when it is first asked for."""
-        if self._widget is None:
-            self._widget = _Controls(self).box
-        return self._widget
+    def _build(self) -> Any:
+        return _Controls(self).box
 
     def __str__(self) -> str:
         tables = (self.built().table(), self.lengths(), self.clocks())

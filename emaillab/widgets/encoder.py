@@ -42,7 +42,6 @@ class EncodingBench(Kept):
 
     def __init__(self, text: str, charsets: tuple[str, ...] = ("utf-8",)) -> None:
         self.text, self.charsets = text, charsets
-        self._widget: Any = None
 
     def table(self, text: str | None = None, charsets: tuple[str, ...] | None = None) -> Table:
         """Return all encodings of a text, by default of the bench's own."""
@@ -97,13 +96,6 @@ class EncodingBench(Kept):
             '<p style="margin:8px 0 2px">The header fields of such a letter:</p>'
             f'<pre style="margin:0;font-size:12.5px;white-space:pre-wrap">{fields}</pre></div>'
         )
-
-    @property
-    def widget(self) -> Any:
-        """The live widget, made when it is first asked for."""
-        if self._widget is None:
-            self._widget = self._build()
-        return self._widget
 
     def _build(self) -> Any:
         import ipywidgets as widgets

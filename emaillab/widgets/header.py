@@ -141,7 +141,6 @@ class HeaderInspector(Kept):
     def __init__(self, part: Part) -> None:
         self.part = part
         self.readings = tuple(read_field(field) for field in part.header[:MOST_FIELDS])
-        self._widget: Any = None
 
     def reading(self, number: int) -> Reading:
         """Return one field, from 0. Raises: IndexError for a number that there is not."""
@@ -169,13 +168,6 @@ class HeaderInspector(Kept):
             for name, text in self.reading(number).rows()
         )
         return f'<div role="status"><table style="border-collapse:collapse"><tbody>{rows}</tbody></table></div>'
-
-    @property
-    def widget(self) -> Any:
-        """The live widget, made when it is first asked for."""
-        if self._widget is None:
-            self._widget = self._build()
-        return self._widget
 
     def _build(self) -> Any:
         import ipywidgets as widgets

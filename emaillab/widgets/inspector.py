@@ -93,7 +93,6 @@ class MessageInspector(Kept):
     def __init__(self, part: Part) -> None:
         self.part = part
         self.units = tuple(units_of(part))
-        self._widget: Any = None
 
     def unit_at(self, offset: int) -> Unit:
         """Return the smallest piece that has the octet at `offset`. Raises: IndexError when none has."""
@@ -158,13 +157,6 @@ class MessageInspector(Kept):
         if offset == chosen:
             return f' style="background:{colour};color:#fff;font-weight:bold"'
         return f' style="background:{colour}33;box-shadow:0 1px {colour}"'
-
-    @property
-    def widget(self) -> Any:
-        """The live widget, made when it is first asked for."""
-        if self._widget is None:
-            self._widget = self._build()
-        return self._widget
 
     def _build(self) -> Any:
         import ipywidgets as widgets

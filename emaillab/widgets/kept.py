@@ -3,8 +3,11 @@
 >>> class Lamp(Kept):
 ...     run_me, html = "Run this cell to switch the lamp.", "<p>The lamp is off.</p>"
 ...     def __str__(self): return "The lamp is off."
+...     def _build(self): return "a switch"
 >>> Lamp()._repr_mimebundle_()
 {'text/plain': 'The lamp is off.', 'text/html': '<p>The lamp is off.</p>'}
+>>> Lamp().widget
+'a switch'
 """
 
 from __future__ import annotations
@@ -19,7 +22,18 @@ class Kept:
 
     run_me: str  # what stands in the widget's place where nothing has been run
     html: Any
-    widget: Any
+    _widget: Any = None
+
+    @property
+    def widget(self) -> Any:
+        """The live widget, made when it is first asked for."""
+        if self._widget is None:
+            self._widget = self._build()
+        return self._widget
+
+    def _build(self) -> Any:
+        """Make the widget. Raises: ImportError without ipywidgets."""
+        raise NotImplementedError
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return {"text/plain": str(self), "text/html": self.html}

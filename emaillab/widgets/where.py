@@ -69,7 +69,6 @@ class WhereIsMyLetter(Kept):
         self.journey = journey
         self.steps = tuple(Step(event, journey.at(event.at_s)) for event in journey.events)
         self.places = tuple(dict.fromkeys((stay.host, stay.kind, stay.place) for stay in journey.stays))
-        self._widget: Any = None
 
     def step(self, number: int) -> Step:
         """Return one step, from 1. Raises: IndexError for a number that there is not."""
@@ -114,13 +113,6 @@ class WhereIsMyLetter(Kept):
             + "".join(f'<td style="{style};font-weight:{weight}">{cell}</td>' for cell in cells)
             + "</tr>"
         )
-
-    @property
-    def widget(self) -> Any:
-        """The live widget, made when it is first asked for."""
-        if self._widget is None:
-            self._widget = self._build()
-        return self._widget
 
     def _build(self) -> Any:
         import ipywidgets as widgets
