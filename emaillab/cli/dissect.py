@@ -18,7 +18,8 @@ from typing import Any
 
 from emaillab.cli import CommandError
 from emaillab.cli.source import printable, read, read_mbox
-from emaillab.message.dissect import Part, dissect
+from emaillab.message.dissect import Field, Part, dissect
+from emaillab.message.words import decode_words
 
 _SUMMARY = ("From", "To", "Cc", "Subject", "Date")
 _WIDTH = 16  # octets in a row
@@ -98,7 +99,7 @@ def summary(message: Part) -> str:
     lines = [printable(str(message))]
     fields = [field for name in _SUMMARY if (field := message.header.get(name)) is not None]
     if fields:
-        lines += ["", *(f"{field.name + ':':9}{printable(field.text)}" for field in fields)]
+        lines += ["", *(f"{field.name + ':':9}{printable(_said(field))}" for field in fields)]
     wrong = [(part.number or "message", defect) for part in message.walk() for defect in part.defects]
     if wrong:
         lines += ["", f"{len(wrong)} defect{'s' if len(wrong) > 1 else ''}"]
@@ -111,6 +112,12 @@ def summary(message: Part) -> str:
         if len(wrong) > len(shown):
             lines.append(f"  … and {len(wrong) - len(shown)} more")
     return "\n".join(lines)
+
+
+def _said(field: Field) -> str:
+    """Decode a field; QUIRK: where encoded words may not stand (RFC 2047 §5), many programs decode them too."""
+    loose = decode_words(field.body)
+    return field.text if loose == field.text else f"{field.text}  (many programs show {loose})"
 
 
 # --- one part ---

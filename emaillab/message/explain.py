@@ -181,10 +181,15 @@ def _in_word(written: bytes, at: int, base: int, name: str) -> _Element | None:
     end = -1
     for word in find_words(written):
         span = (base + word.span[0], base + word.span[1])
-        if any(start <= word.span[0] < stop for start, stop in kept):
-            continue
+        allowed = not any(start <= word.span[0] < stop for start, stop in kept)
         if word.span[0] <= at < word.span[1]:
-            return _Element("encoded word", span, "2047 §2", name, _quoted(decode_words(written[slice(*word.span)])))
+            said = _quoted(decode_words(written[slice(*word.span)]))
+            if allowed:
+                return _Element("encoded word", span, "2047 §2", name, said)
+            what = "text like an encoded word, where none may stand,"
+            return _Element(what, span, "2047 §5", name, f"{said} in programs that decode it all the same")
+        if not allowed:
+            continue
         if 0 <= end <= at < word.span[0] and not written[end : word.span[0]].strip():
             return _Element("blank between encoded words, to be dropped,", (base + end, span[0]), "2047 §6.2", name)
         end = word.span[1]

@@ -107,6 +107,14 @@ def test_save_writes_the_decoded_octets_to_exactly_that_file(
     assert to.read_bytes() == b"mine"
 
 
+def test_m23_both_readings_of_an_encoded_word_where_none_may_stand(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = printed(capsys, DATA / "messages" / "ugly-webmail.eml").splitlines()
+    assert (
+        'From:    "=?GB2312?B?s8LDtw==?=" <mei@noodles.example>  (many programs show "陈梅" <mei@noodles.example>)'
+    ) in lines
+    assert "Subject: 回复：Re:Re:Fw: Menu" in lines
+
+
 def test_save_writes_the_octets_alone_to_the_standard_output(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     assert main(["dissect", str(MENU), "--save", "2", "-"]) == 0
     part = dissect(MENU).part("2")

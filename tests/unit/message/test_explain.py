@@ -121,7 +121,14 @@ STRUCTURED = (
         (b"by b.org", 3, "clause 'by'", b"by b.org", '"b.org"'),
         (b"; Mon", 0, "separator before the date", b"; ", None),
         (b"13:00", 0, "date-time", b"Mon, 3 Mar 2025 13:00:00 +0100", "2025-03-03 12:00:00 UTC"),
-        (b'"=?utf-8?Q?a', 3, "value", None, '""=?utf-8?Q?a?=" bc <a@b>"'),  # no encoded word in a quoted string
+        (b'"=?utf-8', 0, "value", None, '""=?utf-8?Q?a?=" bc <a@b>"'),
+        (
+            b"=?utf-8?Q?a",
+            3,
+            "text like an encoded word, where none may stand,",
+            b"=?utf-8?Q?a?=",
+            '"a" in programs that decode it all the same',
+        ),
         (b" =?utf-8?Q?c", 0, "blank between encoded words, to be dropped,", b" ", None),
         (b"=?utf-8?Q?c", 3, "encoded word", b"=?utf-8?Q?c?=", '"c"'),
         (b"<=?utf-8", 3, "value", b"<=?utf-8?Q?a?=@b>", '"<=?utf-8?Q?a?=@b>"'),  # nor in an identifier
