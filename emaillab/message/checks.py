@@ -78,10 +78,8 @@ def _declared(part: Part) -> Iterator[Defect]:
     content, disposition = part.content, part._disposition()
     yield from content.defects
     yield from disposition.defects
-    at = part.header_span[0]
-    field = part.header.get("content-type")
-    type_at = field.span[0] if field else at
-    if field and part.declared_type != content.value.lower():
+    type_at = _line_of(part, part._type_at)
+    if part._type_at >= 0 and part.declared_type != content.value.lower():
         yield Defect("content-type-unreadable", type_at, "2045 §5.2", f"read as {part.declared_type}")
     if part.declared_type.startswith("multipart/"):
         yield from _boundary(part, type_at)
@@ -92,12 +90,17 @@ def _declared(part: Part) -> Iterator[Defect]:
     yield from _filename(part, disposition, type_at)
 
 
+def _line_of(part: Part, at: int) -> int:
+    """Find where the field begins whose value stands at `at`; the header's start, where there is no such field."""
+    start = part.header_span[0]
+    return max(part.raw.rfind(b"\n", start, at) + 1, start) if at >= 0 else start
+
+
 def _encoding(part: Part) -> Iterator[Defect]:
     encoding, kind = part.encoding, part.declared_type
-    field = part.header.get("content-transfer-encoding")
-    if field is None:
+    if part._encoding_at < 0:
         return
-    at = field.span[0]
+    at = _line_of(part, part._encoding_at)
     if encoding not in ("7bit", "8bit", "binary", "base64", "quoted-printable"):
         yield Defect("encoding-unknown", at, "2045 §6.4", "read as application/octet-stream, octets as they are")
     elif encoding in ("base64", "quoted-printable"):

@@ -147,7 +147,7 @@ class Header(Sequence[Field]):
         self._raw = raw
         self.span = span
         self._fields: tuple[Field, ...] | None = None
-        self._by_name: dict[str, list[Field]] = {}
+        self._by_name: dict[str, list[Field]] | None = None
         self._defects: tuple[Defect, ...] | None = None
         self._stray: tuple[Span, ...] = ()
 
@@ -200,7 +200,10 @@ class Header(Sequence[Field]):
 
     def all(self, name: str) -> list[Field]:
         """Find all fields of that name, in order, in any case."""
-        self._scanned()
+        if self._by_name is None:
+            self._by_name = {}
+            for field in self._scanned():
+                self._by_name.setdefault(field.name.lower(), []).append(field)
         return list(self._by_name.get(name.lower(), ()))
 
     def text(self, name: str, default: str = "") -> str:
@@ -211,8 +214,6 @@ class Header(Sequence[Field]):
     def _scanned(self) -> tuple[Field, ...]:
         if self._fields is None:
             fields, stray = _scan(self._raw, self.span)
-            for field in fields:
-                self._by_name.setdefault(field.name.lower(), []).append(field)
             self._fields, self._stray = tuple(fields), tuple(stray)
         return self._fields
 

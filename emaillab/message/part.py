@@ -37,6 +37,9 @@ _DISPOSITION = re.compile(rb"\n(?i:content-disposition)[ \t]*:")
 _FIRST_DISPOSITION = re.compile(rb"(?i:content-disposition)[ \t]*:")
 
 
+_NO_DISPOSITION = Parameters("", {}, ())
+
+
 class _Readings:
     """What has been read of one part, since it was asked for."""
 
@@ -246,7 +249,7 @@ class Part:
         if read.disposition is None:
             start, end = self.header_span
             found = _FIRST_DISPOSITION.match(self.raw, start, end) or _DISPOSITION.search(self.raw, start, end)
-            read.disposition = parse_parameters(*self._value(found.end())) if found else Parameters("", {}, ())
+            read.disposition = parse_parameters(*self._value(found.end())) if found else _NO_DISPOSITION
         return read.disposition
 
     # --- what it holds ---
@@ -294,11 +297,11 @@ class Part:
         Returns: (kind, span) pairs; the kinds are "mbox-line", "header", "body", "preamble", "delimiter",
         "close-delimiter" and "epilogue". Empty pieces are left out.
         """
-        return [(kind, span) for kind, span, _ in self.tiles_of_parts()]
+        return [(kind, span) for kind, span, _ in tiles.tiles_of(self)]
 
     def tiles_of_parts(self) -> list[tuple[str, Span, Part]]:
         """Cut the part as `tiles` does, and tell the part that each piece belongs to."""
-        return tiles.tiles_of(self)
+        return list(tiles.tiles_of(self))
 
     def part(self, number: str) -> Part | None:
         """Find the part with an IMAP section number, counted from here; None when there is none."""

@@ -13,6 +13,7 @@ close-delimiter (54, 63) message
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, TypeAlias
 
 from .defects import Span
@@ -23,17 +24,15 @@ if TYPE_CHECKING:
 Tile: TypeAlias = "tuple[str, Span, Part]"
 
 
-def tiles_of(whole: Part) -> list[Tile]:
+def tiles_of(whole: Part) -> Iterator[Tile]:
     """Cut a part as `Part.tiles` does, and tell the part that each piece belongs to."""
-    found: list[Tile] = []
     waiting: list[Part | Tile] = [whole]
     while waiting:
         item = waiting.pop()
         if not isinstance(item, tuple):
             waiting.extend(reversed(_cut(item)))
         elif item[1][0] < item[1][1]:
-            found.append(item)
-    return found
+            yield item
 
 
 def _cut(part: Part) -> list[Part | Tile]:
