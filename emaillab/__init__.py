@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from emaillab.diagrams import draw as draw
     from emaillab.message.compose import compose as compose
     from emaillab.message.compose import forward as forward
+    from emaillab.message.compose import redirect as redirect
     from emaillab.message.compose import reply as reply
     from emaillab.message.dissect import dissect as dissect
     from emaillab.message.trace import trace as trace
@@ -37,12 +38,13 @@ _HOME = {
     "dissect": "emaillab.message.dissect",
     "draw": "emaillab.diagrams",
     "forward": "emaillab.message.compose",
+    "redirect": "emaillab.message.compose",
     "reply": "emaillab.message.compose",
     "trace": "emaillab.message.trace",
 }
 """Where each name lives: a name is imported when it is first used, so that `import emaillab` costs next to nothing."""
 
-__all__ = ["Internet", "Transcript", "compose", "dissect", "draw", "forward", "reply", "trace"]
+__all__ = ["Internet", "Transcript", "compose", "dissect", "draw", "forward", "redirect", "reply", "trace"]
 
 
 def __getattr__(name: str) -> Any:
