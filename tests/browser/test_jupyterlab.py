@@ -1,4 +1,4 @@
-"""Do all cells of every notebook run, without an error, in a real JupyterLab in a real browser?"""
+"""Do all cells of every notebook run, and do the widgets answer, in a real JupyterLab in a real browser?"""
 
 import http.client
 import json
@@ -10,11 +10,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.wait import WebDriverWait
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,6 +37,7 @@ class Lab:
 
     port: int
     token: str
+    home: Path
 
     def url(self, notebook: str) -> str:
         return f"http://127.0.0.1:{self.port}/lab/tree/notebooks/{notebook}?reset&token={self.token}"
@@ -94,7 +99,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
             stderr=subprocess.STDOUT,
         )
     try:
-        yield wait_for(server, home / "runtime", token, log)
+        yield wait_for(server, home, token, log)
     finally:
         server.terminate()
         try:
@@ -104,12 +109,12 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
             server.wait()
 
 
-def wait_for(server: "subprocess.Popen[bytes]", runtime: Path, token: str, log: Path) -> Lab:
+def wait_for(server: "subprocess.Popen[bytes]", home: Path, token: str, log: Path) -> Lab:
     give_up_at = time.monotonic() + PATIENCE_S
     while time.monotonic() < give_up_at and server.poll() is None:
-        for told in runtime.glob("jpserver-*.json"):  # the server writes here which port it took
+        for told in (home / "runtime").glob("jpserver-*.json"):  # the server writes here which port it took
             try:
-                lab = Lab(json.loads(told.read_text())["port"], token)
+                lab = Lab(json.loads(told.read_text())["port"], token, home)
             except (ValueError, KeyError):
                 continue  # half written
             if lab.answers():
@@ -228,4 +233,82 @@ def test_every_cell_runs(
                 break
     print(f"pictures: {screenshots}")
     assert not [failure for failure in BROKEN_OUTPUT if failure in shown]
+    in_browser(chromium, CLOSE)
+
+
+# --- widgets: what a student does, and what the page says then ---
+
+SAMPLE = "dissect('../data/messages/mixed-alternative-related.eml')"
+WIDGETS = {
+    "WhereIsMyLetter": "from emaillab.worlds import chain, send\nwith chain(2) as net:\n    journey = send(net)\nWhereIsMyLetter(journey)",
+    "HeaderInspector": f"from emaillab import dissect\nHeaderInspector({SAMPLE})",
+    "MessageInspector": f"from emaillab import dissect\nMessageInspector({SAMPLE})",
+    "EncodingBench": "EncodingBench('Hi')",
+    "PathBuilder": "PathBuilder(3)",
+}
+
+
+def press(chromium: webdriver.Chrome, name: str) -> None:
+    chromium.find_element(By.XPATH, f"//button[normalize-space()='{name}']").click()
+
+
+def choose(chromium: webdriver.Chrome, label: str, words: str) -> None:
+    choices = Select(chromium.find_element(By.XPATH, f"//label[.='{label}']/..//select"))
+    choices.select_by_index(next(n for n, option in enumerate(choices.options) if option.text.strip() == words))
+
+
+def slide(chromium: webdriver.Chrome, label: str, key: str) -> None:
+    chromium.find_element(By.XPATH, f"//label[.='{label}']/..//*[@role='slider']").send_keys(key)
+
+
+def output_of(chromium: webdriver.Chrome) -> str:
+    return chromium.find_element(By.CLASS_NAME, "jp-OutputArea").text
+
+
+def says(chromium: webdriver.Chrome, words: str) -> bool:
+    return words in output_of(chromium)
+
+
+def controls(chromium: webdriver.Chrome) -> bool:
+    return bool(chromium.find_elements(By.CLASS_NAME, "jupyter-widgets"))
+
+
+ANSWERS: dict[str, list[tuple[Callable[[webdriver.Chrome], None], str]]] = {
+    "WhereIsMyLetter": [
+        (lambda page: press(page, "Next"), "Right after step 2 of"),
+        (lambda page: slide(page, "Step", Keys.ARROW_RIGHT), "Right after step 3 of"),
+        (lambda page: press(page, "First"), "Right after step 1 of"),
+    ],
+    "HeaderInspector": [(lambda page: choose(page, "Field", "Subject"), "Subject, octets")],
+    "MessageInspector": [
+        (lambda page: choose(page, "Piece", "Return-Path"), "Return-Path: octets 0 to 32"),
+        (lambda page: slide(page, "Octet", Keys.ARROW_RIGHT), "octet 1 ("),
+    ],
+    "EncodingBench": [
+        (lambda page: page.find_element(By.TAG_NAME, "textarea").send_keys(" 因"), "=E5=9B=A0"),
+        (lambda page: choose(page, "Charset", "gb18030"), "=D2=F2"),
+    ],
+    "PathBuilder": [
+        (lambda page: slide(page, "Servers", Keys.ARROW_RIGHT), "by relay2.example"),
+        (lambda page: slide(page, "clock ahead (s)", Keys.ARROW_LEFT), "Mon, 02 Mar 2026 08:59:5"),
+    ],
+}
+
+
+@pytest.mark.parametrize("widget", WIDGETS)
+def test_a_widget_answers(widget: str, lab: Lab, chromium: webdriver.Chrome) -> None:
+    source = f"from emaillab.widgets import {widget}\n{WIDGETS[widget]}"
+    cell = {"cell_type": "code", "id": "it", "metadata": {}, "source": source, "outputs": [], "execution_count": None}
+    kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
+    book = {"cells": [cell], "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
+    (lab.home / "notebooks" / f"{widget}.ipynb").write_text(json.dumps(book))
+    chromium.get(lab.url(f"{widget}.ipynb"))
+    WebDriverWait(chromium, PATIENCE_S).until(is_open)
+    in_browser(chromium, OPEN)
+    in_browser(chromium, RUN_ALL, RUN_PATIENCE_S)
+    WebDriverWait(chromium, PATIENCE_S).until(controls)
+    for act, words in ANSWERS[widget]:
+        assert words not in output_of(chromium), f"{words} stands there before anything is done"
+        act(chromium)
+        WebDriverWait(chromium, PATIENCE_S).until(partial(says, words=words))
     in_browser(chromium, CLOSE)
