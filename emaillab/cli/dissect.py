@@ -19,6 +19,7 @@ from typing import Any
 from emaillab.cli import CommandError
 from emaillab.cli.source import printable, read, read_mbox
 from emaillab.message.dissect import Field, Part, dissect
+from emaillab.message.report import read_report
 from emaillab.message.words import decode_words
 
 _SUMMARY = ("From", "To", "Cc", "Subject", "Date")
@@ -95,11 +96,13 @@ def _part(message: Part, number: str) -> Part:
 
 
 def summary(message: Part) -> str:
-    """Write a message's tree, its main fields, and what is wrong with it."""
+    """Write a message's tree, its main fields, what it reports, and what is wrong with it."""
     lines = [printable(str(message))]
     fields = [field for name in _SUMMARY if (field := message.header.get(name)) is not None]
     if fields:
         lines += ["", *(f"{field.name + ':':9}{printable(_said(field))}" for field in fields)]
+    if report := read_report(message):
+        lines += ["", printable(str(report))]
     wrong = [(part.number or "message", defect) for part in message.walk() for defect in part.defects]
     if wrong:
         lines += ["", f"{len(wrong)} defect{'s' if len(wrong) > 1 else ''}"]

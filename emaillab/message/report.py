@@ -93,13 +93,13 @@ class Report:
         return "\n".join([head, *map(str, self.recipients)])
 
 
-def read_report(source: Source) -> Report | None:
+def read_report(source: Source | Part) -> Report | None:
     """Read a delivery status notification; whatever is in it, it does not raise.
 
     Returns: None for a letter that is none, as one for people only.
     Source: RFC 3464 §2; RFC 6522 §3 for the parts around it.
     """
-    parts = list(dissect(source).walk())
+    parts = list((source if isinstance(source, Part) else dissect(source)).walk())
     status = next((part for part in parts if part.content_type in STATUS_TYPES), None)
     if status is None:
         return None

@@ -115,6 +115,11 @@ def test_m23_both_readings_of_an_encoded_word_where_none_may_stand(capsys: pytes
     assert "Subject: 回复：Re:Re:Fw: Menu" in lines
 
 
+def test_a_bounce_says_what_became_of_the_letter(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = printed(capsys, DATA / "messages" / "dsn-delayed.eml")
+    assert "\nsmtp.crepes.fr reports on <potatoes@crepes.fr>\ncarol@fries.example  delayed  4.4.3\n" in shown
+
+
 def test_save_writes_the_octets_alone_to_the_standard_output(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     assert main(["dissect", str(MENU), "--save", "2", "-"]) == 0
     part = dissect(MENU).part("2")
