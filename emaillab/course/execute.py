@@ -113,23 +113,27 @@ def _run(book: dict[str, Any], path: Path) -> dict[str, Any]:
     for cell in code_cells(book):
         cell["outputs"], cell["execution_count"] = [], None
     node = nbformat.from_dict(book)  # type: ignore[no-untyped-call]
+    running = ""
+
+    def note(cell: Any, cell_index: int) -> None:
+        nonlocal running
+        running = cell["id"]
+
     client = NotebookClient(
-        node, timeout=TIMEOUT_S, kernel_name=KERNELSPEC["name"], resources={"metadata": {"path": str(path.parent)}}
+        node,
+        timeout=TIMEOUT_S,
+        kernel_name=KERNELSPEC["name"],
+        resources={"metadata": {"path": str(path.parent)}},
+        on_cell_execute=note,
     )
     try:
         client.execute(stderr=subprocess.DEVNULL)  # the kernel's own talk; what cells write there comes as output
     except CellExecutionError as error:
-        raise CellFailed(f"{path.name}, cell {_current(node)}: {error.ename}: {error.evalue}") from None
+        raise CellFailed(f"{path.name}, cell {running}: {error.ename}: {error.evalue}") from None
     except (CellTimeoutError, DeadKernelError) as error:
-        raise CellFailed(f"{path.name}, cell {_current(node)}: {str(error).splitlines()[0]}") from None
+        raise CellFailed(f"{path.name}, cell {running}: {str(error).splitlines()[0]}") from None
     ran: dict[str, Any] = json.loads(json.dumps(node))
     return ran
-
-
-def _current(book: Any) -> str:
-    """Return the id of the cell that was run last."""
-    ran = [cell["id"] for cell in code_cells(book) if cell["execution_count"] is not None or cell["outputs"]]
-    return ran[-1] if ran else "1"
 
 
 # -- What changes between machines --------------------------------------------------------------------
