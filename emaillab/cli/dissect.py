@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from emaillab.cli import CommandError
-from emaillab.cli.source import printable, read, read_mbox
+from emaillab.cli.source import note_of_several, printable, read, read_mbox
 from emaillab.message.dissect import Field, Part, dissect
 from emaillab.message.report import read_report
 from emaillab.message.words import decode_words
@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     elif arguments.json:
         _print_json((message if arguments.part is None else _part(message, arguments.part)).to_json())
     else:
-        print(summary(message))
+        print(summary(message) + note_of_several(message.raw))
     return 0
 
 

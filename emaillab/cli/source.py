@@ -72,6 +72,12 @@ def read_mbox(name: str) -> list[MboxLetter]:
     return letters
 
 
+def note_of_several(raw: bytes) -> str:
+    """Say that a file holds more than the one message it is read as; empty when it does not."""
+    count = len(split_mbox(raw))
+    return f"\na mailbox file of {count} messages, read as if it were one: use --all" if count > 1 else ""
+
+
 def letters_of(raw: bytes) -> list[MboxLetter]:
     """Split a mailbox file; lines of a body that were quoted with ">" lose one (the form "mboxrd")."""
     letters = []

@@ -12,7 +12,7 @@ import argparse
 import json
 
 from emaillab.cli.path import render
-from emaillab.cli.source import read, read_mbox
+from emaillab.cli.source import note_of_several, read, read_mbox
 from emaillab.message.trace import trace
 
 
@@ -35,8 +35,12 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.all:
         _show_all(arguments)
         return 0
-    path = trace(read(arguments.file))
-    print(json.dumps(path.to_json(), ensure_ascii=False, indent=1) if arguments.json else render(path, arguments.trust))
+    raw = read(arguments.file)
+    path = trace(raw)
+    if arguments.json:
+        print(json.dumps(path.to_json(), ensure_ascii=False, indent=1))
+    else:
+        print(render(path, arguments.trust) + note_of_several(raw))
     return 0
 
 

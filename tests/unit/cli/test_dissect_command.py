@@ -115,6 +115,15 @@ def test_m23_both_readings_of_an_encoded_word_where_none_may_stand(capsys: pytes
     assert "Subject: 回复：Re:Re:Fw: Menu" in lines
 
 
+@pytest.mark.parametrize("command", ["dissect", "trace"])
+def test_a_mailbox_file_read_as_one_message_is_noted(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, str(MBOX)]) == 0
+    note = "a mailbox file of 5 messages, read as if it were one: use --all"
+    assert capsys.readouterr().out.splitlines()[-1] == note
+    assert main([command, str(MBOX), "--all"]) == main([command, str(MENU)]) == 0
+    assert "mailbox file" not in capsys.readouterr().out
+
+
 def test_a_bounce_says_what_became_of_the_letter(capsys: pytest.CaptureFixture[str]) -> None:
     shown = printed(capsys, DATA / "messages" / "dsn-delayed.eml")
     assert "\nsmtp.crepes.fr reports on <potatoes@crepes.fr>\ncarol@fries.example  delayed  4.4.3\n" in shown
