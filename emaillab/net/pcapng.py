@@ -80,7 +80,10 @@ class _Tcp:
     """Both ends of one made-up TCP connection: addresses, ports and sequence numbers."""
 
     def __init__(self, transcript: Transcript, client_port: int) -> None:
-        self._ips = {"C": _address(transcript.client_ip), "S": _address(transcript.server_ip)}
+        ips = _address(transcript.client_ip), _address(transcript.server_ip)
+        if len({*map(len, ips)}) > 1:  # one packet has addresses of one kind: RFC 4291 §2.5.5.2
+            ips = _as_ipv6(ips[0]), _as_ipv6(ips[1])
+        self._ips = dict(zip("CS", ips, strict=True))
         self._ports = {"C": client_port, "S": transcript.port}
         self._next = {"C": 1000, "S": 5000}  # each side's next sequence number
 
@@ -123,6 +126,11 @@ def _address(ip: str) -> bytes:
         return ipaddress.ip_address(ip).packed
     except ValueError:
         return ipaddress.ip_address("192.0.2.254").packed
+
+
+def _as_ipv6(address: bytes) -> bytes:
+    """Return an IPv4 address as the IPv6 address that stands for it."""
+    return address if len(address) == 16 else bytes(10) + b"\xff\xff" + address
 
 
 def _checksum(data: bytes) -> int:

@@ -1,6 +1,8 @@
 """The record of a session: lines, phases, states, and keeping it."""
 
 import json
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -120,3 +122,31 @@ def test_a_unit_without_a_line_end_ends_its_line() -> None:
         )
         assert [phase.name for phase in talk.phases] == ["request", "response"] * 2
         assert b"".join(line.data for line in talk.lines if line.side == "C") == b"".join(asks)
+
+
+@pytest.mark.parametrize(
+    ("client", "server", "seen"),
+    [
+        ("192.0.2.7", "192.0.2.25", ["192.0.2.7", "192.0.2.25"]),
+        ("2001:db8::7", "2001:db8::25", ["2001:db8::7", "2001:db8::25"]),
+        ("192.0.2.7", "2001:db8::25", ["::ffff:192.0.2.7", "2001:db8::25"]),
+        ("2001:db8::7", "192.0.2.25", ["2001:db8::7", "::ffff:192.0.2.25"]),
+    ],
+)
+def test_a_capture_has_addresses_of_one_kind(
+    client: str, server: str, seen: list[str], tmp_path: Path, tool: Callable[[str], str]
+) -> None:
+    transcript = talk()
+    transcript.client_ip, transcript.server_ip = client, server
+    file = transcript.to_pcapng(tmp_path / "talk.pcapng")
+
+    def tshark(*options: str) -> list[str]:
+        command = [tool("tshark"), "-r", str(file), "-o", "tcp.check_checksum:TRUE", "-T", "fields", *options]
+        done = subprocess.run(command, capture_output=True, check=True, env={"HOME": str(tmp_path), "PATH": "/usr/bin"})
+        return done.stdout.decode().split("\n")[:-1]
+
+    assert tshark("-Y", "_ws.malformed or tcp.checksum.status == 0 or tcp.analysis.flags", "-e", "frame.number") == []
+    first = tshark(
+        "-Y", "tcp.flags.syn == 1 and tcp.flags.ack == 0", "-e", "_ws.col.Source", "-e", "_ws.col.Destination"
+    )
+    assert first[0].split("\t") == seen
