@@ -221,12 +221,9 @@ class Transcript:
         if not isinstance(values, dict) or values.get("emaillab") != "transcript":
             raise ValueError('not a transcript: the key "emaillab" with the value "transcript" is missing')
         try:
-            chunks = [
-                Chunk(c["side"], _from_octets(c), c["sent_s"], c["arrived_s"], c["tls"]) for c in values["chunks"]
-            ]
-            labels = [Label(**label) for label in values["labels"]]
+            chunks, labels = [_chunk(c) for c in values["chunks"]], [_label(label) for label in values["labels"]]
             return cls(**{name: values[name] for name in _PLAIN}, chunks=chunks, labels=labels)
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"a damaged transcript: {error!r} is missing or wrong") from None
 
     def save(self, path: str | Path) -> Path:
@@ -332,6 +329,21 @@ def _octets(data: bytes) -> dict[str, str]:
         return {"text": data.decode("utf-8")}
     except UnicodeDecodeError:
         return {"base64": binascii.b2a_base64(data, newline=False).decode()}
+
+
+def _chunk(values: dict[str, Any]) -> Chunk:
+    """Read a chunk. Raises: KeyError, TypeError, ValueError."""
+    if values["side"] not in ("C", "S"):
+        raise ValueError(values["side"])
+    return Chunk(
+        values["side"], _from_octets(values), float(values["sent_s"]), float(values["arrived_s"]), bool(values["tls"])
+    )
+
+
+def _label(values: dict[str, Any]) -> Label:
+    """Read a label. Raises: KeyError, TypeError, ValueError."""
+    words = {name: str(value) for name, value in values.items()}
+    return Label(**words | {name: int(values[name]) for name in ("consumed", "produced")})  # type: ignore[arg-type]
 
 
 def _from_octets(value: dict[str, str]) -> bytes:

@@ -72,6 +72,11 @@ def test_saved_and_loaded_it_is_the_same(tmp_path: Path) -> None:
         (lambda v: "{", "not JSON: .*line 1"),
         (lambda v: json.dumps({k: v[k] for k in v if k != "chunks"}), "chunks"),
         (lambda v: json.dumps(v | {"labels": [{"verb": "x"}]}), "damaged"),
+        (lambda v: json.dumps(v | {"labels": [v["labels"][0] | {"consumed": "much"}]}), "damaged"),
+        (lambda v: json.dumps(v | {"labels": ["NOOP"]}), "damaged"),
+        (lambda v: json.dumps(v | {"chunks": [v["chunks"][0] | {"side": "X"}]}), "damaged"),
+        (lambda v: json.dumps(v | {"chunks": [v["chunks"][0] | {"sent_s": None}]}), "damaged"),
+        (lambda v: json.dumps(v | {"chunks": [v["chunks"][0] | {"text": 5}]}), "damaged"),
     ],
 )
 def test_a_file_that_is_no_transcript_gets_one_sentence(tmp_path: Path, damage, says: str) -> None:
