@@ -30,7 +30,7 @@ _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_
 _PRINTABLE = re.compile(r"[\t -~]*")
 _WORD = re.compile(r"[ \t]*[^ \t]+")
 _LINE_END = re.compile(rb"\r\n|\r|\n")
-_ENDS_THE_FIELD = re.compile(rb"(?:\r\n|\r|\n)(?![ \t])|\0")
+_ENDS_THE_FIELD = re.compile(rb"(?:\r\n|\r(?!\n)|\n)(?![ \t])|\0")
 
 
 def field_octets(name: str, value: object) -> bytes:

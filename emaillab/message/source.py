@@ -45,7 +45,11 @@ def octets_of(source: Source) -> bytes:
     if hasattr(source, "as_bytes"):
         from .writer import to_bytes  # needs the standard library's `email`, which most readers do without
 
-        return to_bytes(cast("Message", source))
+        message = cast("Message", source)
+        try:
+            return to_bytes(message)
+        except ValueError:  # a header that no letter of ours may have; to be looked at it need not be sent
+            return message.as_bytes(policy=message.policy.clone(linesep="\r\n"))
     if hasattr(source, "read"):
         found = source.read()
         return found if isinstance(found, bytes) else found.encode("utf-8", "surrogateescape")

@@ -3,6 +3,7 @@
 import email
 import io
 import re
+import smtplib
 from datetime import UTC, datetime, timedelta, timezone
 from email.headerregistry import Address as StdlibAddress
 from email.message import EmailMessage, Message
@@ -286,7 +287,10 @@ def test_a_hand_made_message_cannot_break_out_either() -> None:
     message["Subject"] = "hi\nBcc: eve@example.org"
     with pytest.raises(ValueError, match="Subject field holds LF at octet 2"):
         to_bytes(message)
-    assert field_octets("X", "folded\n value") == b"X: folded\r\n value\r\n"
+    for fold in ("\n ", "\r\n ", "\r\n\t", "\r "):
+        assert field_octets("X", f"folded{fold}value") == f"X: folded\r\n{fold[-1]}value\r\n".encode()
+    with pytest.raises(ValueError, match="X field holds CRLF at octet 6"):
+        field_octets("X", "folded\r\nBcc: eve@example.org")
 
 
 @given(st.text(), st.text(), st.text())
@@ -649,6 +653,15 @@ def test_eight_bit_header_lines_of_a_parsed_message_become_ascii() -> None:
         octets = to_bytes(parsed)
         assert octets.isascii()
         assert read(octets)["Subject"] == "你好"
+
+
+def test_smtplib_sends_an_enclosed_letter_that_was_folded(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[bytes] = []
+    monkeypatch.setattr(smtplib.SMTP, "ehlo_or_helo_if_needed", lambda self: None)
+    monkeypatch.setattr(smtplib.SMTP, "sendmail", lambda self, a, b, octets, *rest: sent.append(octets))
+    inner = b"From: a@b.org\r\nSubject: folded\r\n\tonce\r\n\r\nhi\r\n"
+    smtplib.SMTP().send_message(forward(inner, from_=BOB, to=ALICE, bcc="eve@example.org"))
+    assert inner in sent[0] and b"eve@" not in sent[0]
 
 
 def test_print_and_smtplib_see_the_same_letter() -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import email
+import email.policy
 import io
 import json
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -616,6 +619,14 @@ def test_every_source_gives_the_same_octets(tmp_path: Path) -> None:
     message["Subject"] = "a"
     message.set_content("hi\n")
     assert dissect(message).text == "hi\r\n"  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("policy", [email.policy.compat32, email.policy.default, email.policy.SMTP])
+@pytest.mark.parametrize(
+    "raw", [b"Subject: a\r\n\tb\r\nFrom: x@y\r\n\r\nhi\r\n", b"Subject: a\0b\r\nTo: c\r\n\r\nhi\r\n"]
+)
+def test_a_message_read_by_the_standard_library_is_taken_apart(raw: bytes, policy: email.policy.Policy[Any]) -> None:
+    assert dissect(email.message_from_bytes(raw, policy=policy)).raw == raw
 
 
 def test_what_is_no_message_is_refused_in_one_sentence(tmp_path: Path) -> None:
