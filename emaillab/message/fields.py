@@ -307,7 +307,8 @@ def _header_defects(header: Header, raw: bytes) -> Iterator[Defect]:
             at = field.span[0] + len(field.name)
             yield Defect("blank-before-colon", at, "5322 §4.5", "read as obsolete syntax")
         if key not in OPAQUE_FIELDS:
-            yield from word_defects(raw[field.value_span[0] : field.value_span[1]], field.value_span[0])
+            start, end = field.value_span
+            yield from word_defects(raw[start:end], start, start - field.span[0])
 
 
 def _octet_defects(header: Header) -> Iterator[Defect]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import binascii
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .charsets import decode_raw, decode_text, python_codec
@@ -24,6 +25,7 @@ LINE_LIMIT = 76  # of a line that holds an encoded word, RFC 2047 §2
 # encoded-word := "=?" charset ["*" language] "?" encoding "?" encoded-text "?="     RFC 2047 §2, RFC 2231 §5
 # QUIRK: found beside other text too, where §5 wants a blank; a word over 75 octets is read like any other.
 _WORD = re.compile(rb"=\?([^?*\s]+)(?:\*([^?\s]*))?\?([BbQq])\?([^?\s]*)\?=")
+_GLUE = re.compile(rb"[A-Za-z0-9=?\x80-\xff]")
 _BLANK = re.compile(rb"[ \t\r\n]+\Z")
 # Octets that Q may leave as they are everywhere, also in a phrase.  RFC 2047 §5 (3)
 _Q_LITERAL = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/")
@@ -86,16 +88,38 @@ def decode_words(data: bytes) -> str:
     return "".join(pieces)
 
 
-def word_defects(data: bytes, at: int = 0) -> list[Defect]:
-    """List encoded words that are too long or name an unknown charset; `at` is the offset of `data`."""
-    found = []
+def word_defects(data: bytes, at: int = 0, used: int = 0) -> Iterator[Defect]:
+    """List what is wrong with encoded words; `at` is the offset of `data`, `used` what stands before it on its line."""
+    line_end = -1
     for word in find_words(data):
         start, end = word.span
         if end - start > WORD_LIMIT:
-            found.append(Defect("encoded-word-over-75", at + start, "2047 §2", "decoded all the same"))
-        if python_codec(word.charset) is None:
-            found.append(Defect("encoded-word-charset", at + start, "2047 §6.2", "read as UTF-8 or latin-1"))
-    return found
+            yield Defect("encoded-word-over-75", at + start, "2047 §2", "decoded all the same")
+        if _GLUE.match(data[max(start - 1, 0) : start]) or _GLUE.match(data[end : end + 1]):
+            yield Defect(
+                "encoded-word-glued", at + start, "2047 §5", "no blank parts it from text; decoded all the same"
+            )
+        codec = python_codec(word.charset)
+        if codec is None:
+            yield Defect("encoded-word-charset", at + start, "2047 §6.2", "read as UTF-8 or latin-1")
+        elif not _is_whole(word.octets, codec):
+            yield Defect(
+                "encoded-word-octets", at + start, "2047 §5", "no whole characters; joined with its neighbours"
+            )
+        if start > line_end:
+            line_start = data.rfind(b"\n", 0, start) + 1 or -used
+            line_end = data.find(b"\n", end)
+            line_end = line_end if line_end >= 0 else len(data)
+            if line_end - data.endswith(b"\r", 0, line_end) - line_start > LINE_LIMIT:
+                yield Defect("encoded-word-line-over-76", at + line_start, "2047 §2", "read on to its end")
+
+
+def _is_whole(octets: bytes, codec: str) -> bool:
+    try:
+        octets.decode(codec)
+    except UnicodeError:
+        return False
+    return True
 
 
 def word_lengths(text: str, charset: str = "utf-8") -> tuple[int, int]:

@@ -381,10 +381,26 @@ def test_m25_word_limits() -> None:
     long_word = b"=?utf-8?Q?" + b"a" * 64 + b"?="
     header = parse_header(b"Subject: " + long_word + b"\r\n\r\n")
     assert header.text("subject") == "a" * 64
-    assert [(d.kind, d.at) for d in header.defects] == [("encoded-word-over-75", 9)]
+    assert [(d.kind, d.at) for d in header.defects] == [("encoded-word-line-over-76", 0), ("encoded-word-over-75", 9)]
     words = encode_words("知" * 40, used=9)
     assert [len(word) for word in words] == [64, 72, 60]  # 13, 15 and 12 characters
     assert decode_words(b"=?utf-8?B?5L0=?= =?utf-8?B?oA==?=") == "你"  # split by the mailer
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (b"x" * 53 + b" =?utf-8?Q?a?=", []),  # a line of 76 octets
+        (b"x" * 54 + b" =?utf-8?Q?a?=", [("encoded-word-line-over-76", 0)]),  # and of 77
+        (b"a\r\n " + b"x" * 62 + b" =?utf-8?Q?a?=\r\n b", [("encoded-word-line-over-76", 12)]),
+        (b"a=?utf-8?Q?b?= =?utf-8?Q?c?=d", [("encoded-word-glued", 10), ("encoded-word-glued", 24)]),
+        (b"(=?utf-8?Q?b?=), =?utf-8?Q?c?=", []),
+        (b"=?utf-8?B?5L0=?= =?utf-8?B?oA==?=", [("encoded-word-octets", 9), ("encoded-word-octets", 26)]),
+        (b"=?x-odd?Q?b?=", [("encoded-word-charset", 9)]),
+    ],
+)
+def test_m25_what_words_do_against_their_rules(value: bytes, expected: list[tuple[str, int]]) -> None:
+    assert [(d.kind, d.at) for d in parse_header(b"Subject: " + value + b"\r\n\r\n").defects] == expected
 
 
 def test_m26_q_encoding() -> None:
