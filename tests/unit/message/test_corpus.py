@@ -278,7 +278,15 @@ def test_the_damage_is_named(name: str, kind: str) -> None:
 
 
 def test_good_letters_have_no_defect() -> None:
-    for stem in ("plain", "minimal", "alternative", "related-five-images", "calendar-invitation", "signed-smime"):
+    for stem in (
+        "plain",
+        "minimal",
+        "alternative",
+        "related-five-images",
+        "chinese-inline-image",
+        "calendar-invitation",
+        "signed-smime",
+    ):
         assert [d for part in dissect(read(f"messages/{stem}.eml")).walk() for d in part.defects] == []
 
 
