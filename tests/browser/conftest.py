@@ -38,6 +38,8 @@ def chromium(tool: Callable[[str], str], tmp_path_factory: pytest.TempPathFactor
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(tool("chromedriver")))
+    # A window without the focus has no current widget in JupyterLab, and on some systems no window has it.
+    driver.execute_cdp_cmd("Emulation.setFocusEmulationEnabled", {"enabled": True})
     driver.set_page_load_timeout(120)
     driver.set_script_timeout(300)
     yield driver
