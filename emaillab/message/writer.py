@@ -41,6 +41,18 @@ class Letter(EmailMessage):
         """Write the letter as it travels."""
         return to_bytes(self)
 
+    def as_string(
+        self, unixfrom: bool = False, maxheaderlen: int | None = None, policy: Policy[Any] | None = None
+    ) -> str:
+        """Write the letter as it travels, as text: some programs send that."""
+        return to_bytes(self).decode("utf-8", "surrogateescape")
+
+    def __str__(self) -> str:
+        """Show the letter to a person: its words decoded, and no Bcc, since this too might be sent."""
+        shown = copy.copy(self)
+        del shown["Bcc"], shown["Resent-Bcc"]
+        return EmailMessage.as_string(shown, policy=WIRE.clone(utf8=True, linesep="\n"))
+
 
 class Enclosure(EmailMessage):
     """A `message/rfc822` part that keeps the octets of the message in it, beside the parsed message."""

@@ -323,6 +323,8 @@ def test_bcc_is_on_the_envelope_and_never_in_the_letter() -> None:
     assert b"Bcc: eve@example.org, Mallory <m@example.org>\r\n" in to_bytes(letter, keep_bcc=True)
     assert letter["Bcc"] is not None
     assert bytes(letter) == letter.as_bytes() == to_bytes(letter)
+    assert letter.as_string().encode() == to_bytes(letter)
+    assert "example.org" not in str(letter)
     assert b"eve@" not in dissect(letter).raw
 
 
