@@ -244,6 +244,14 @@ class Connection:
             self.engine.commit_failed(failure)
         self.pump()
 
+    def part(self, *, idle: bool) -> None:
+        """Close the connection from this end, with a word where the engine has one and the client listens."""
+        if not (self.closed or self.held or self.blocked) and hasattr(self.engine, "part"):
+            self.engine.part(idle=idle)
+            self.pump()
+            self.engine.disconnected()
+        self.disconnected()
+
     def disconnected(self) -> None:
         """Take note that the client is gone."""
         if not self.closed:

@@ -40,6 +40,9 @@ class Accepted(Protocol):
     def settle(self) -> None:
         """Leave when all is said."""
 
+    def part(self, *, idle: bool) -> None:
+        """End the session from this side."""
+
     def abandon(self) -> None:
         """Leave at once."""
 
@@ -164,13 +167,20 @@ class Loop:
                 self.watch(sock, READ, listen)
         for accepted in [a for a in self.accepted if not a.ours]:
             if now_s - accepted.heard_s > accepted.connection.service.idle_s:
-                accepted.connection.disconnected()
-                accepted.settle()
+                self._part(accepted, idle=True)
 
     def _wake(self) -> None:
         with contextlib.suppress(BlockingIOError):
             self._bell.recv(4096)
 
+    def _part(self, accepted: Accepted, *, idle: bool) -> None:
+        try:
+            accepted.part(idle=idle)
+        except Exception as error:
+            self._abandon(accepted, error)
+
     def _shut(self) -> None:
+        for accepted in [a for a in self.accepted if not a.ours]:
+            self._part(accepted, idle=False)
         self._sockets.close()
         self._rope.close()

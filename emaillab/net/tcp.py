@@ -338,6 +338,15 @@ class _Accepted:
                 self.stream.idle = self._left or not (self.stream.sent or self.connection.held)
                 self.stream.change.notify_all()
 
+    def part(self, *, idle: bool) -> None:
+        """End the session from this side."""
+        self.connection.part(idle=idle)
+        if self._stuck:
+            self._out = b""
+        if self._out:
+            self.flush()
+        self.settle()
+
     def abandon(self) -> None:
         """Leave at once, as after a defect of ours."""
         with contextlib.suppress(Exception):

@@ -176,6 +176,18 @@ class Machine(Speaker):
         self._at = self._places[CLOSED]
         self._out.clear()
 
+    def part(self, *, idle: bool) -> None:
+        """End the session of the server's own accord: the peer was idle for too long, or the server shuts down.
+
+        Half an answer is not completed, and nothing is said into a handshake of TLS.
+        """
+        listens = not (self._out or self._paused or self.state == CLOSED)
+        self._out.clear()
+        if listens and (words := self.farewell(idle=idle)):
+            self._out.append(words)
+        self._out.append(_CLOSE)
+        self._at = self._places[CLOSED]
+
     @property
     def waiting_for(self) -> str:
         """Say what the machine needs before it can answer, as one clause for a person."""
@@ -223,6 +235,10 @@ class Machine(Speaker):
     def exhausted(self) -> Any:
         """Return the reply that ends a session of nothing but bad commands."""
         return Reply(Outcome.BAD, "too many bad commands", then=_CLOSE)
+
+    def farewell(self, *, idle: bool) -> bytes:
+        """Return what is said to a peer that did not ask to part; nothing in most protocols."""
+        return b""
 
     def wants_literal(self) -> Any:
         """Return the reply that invites the literal a framer waits for (IMAP)."""

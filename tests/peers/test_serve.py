@@ -53,6 +53,25 @@ class TestStartAndStop:
             with pytest.raises(ConnectionRefusedError):
                 socket.create_connection(place)
 
+    def test_open_sessions_are_told_why_they_end(self, server: Serve) -> None:
+        ends = {
+            "smtp": b"421 4.3.2 example.org is shutting down, closing the connection\r\n",
+            "imap": b"* BYE the server is shutting down\r\n",
+            "pop3": b"",  # nothing that is no answer is said there
+        }
+        open_ones = {service: socket.create_connection(server.at(service), 60) for service in ends}
+        greetings = {service: client.recv(1000) for service, client in open_ones.items()}
+        assert all(greetings.values())
+        open_ones["smtp"].sendall(
+            b"EHLO a\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<testuser@example.org>\r\nDATA\r\nhalf"
+        )
+        while not open_ones["smtp"].recv(1000).endswith(b"on a line of its own\r\n"):
+            pass
+        server.stop()
+        for service, client in open_ones.items():
+            with client:
+                assert b"".join(iter(lambda client=client: client.recv(1000), b"")) == ends[service]
+
     def test_at_another_address(self, start: Start) -> None:
         server = start("--bind", "127.0.0.2")
         assert server.at("smtp")[0] == "127.0.0.2"

@@ -124,6 +124,10 @@ class ImapSession(Machine):
         text = "too many bad commands"
         return ImapReply(Outcome.BAD, text, untagged=(b"* BYE %b\r\n" % text.encode(),), then=Signal.CLOSE)
 
+    def farewell(self, *, idle: bool) -> bytes:
+        """Say good-bye unasked. Source: RFC 9051 §5.4, §7.1.5."""
+        return b"* BYE %b\r\n" % (b"logged out, idle for too long" if idle else b"the server is shutting down")
+
     def wants_literal(self) -> ImapReply:
         """Invite a literal."""
         return ImapReply(Outcome.MORE, "OK")

@@ -3,10 +3,11 @@
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
-from emaillab.net.clock import VirtualClock
+from emaillab.net.clock import VirtualClock, WallClock
 from emaillab.net.connection import AHEAD, End, Link, Service
 from emaillab.net.network import MemoryNetwork, Network
 from emaillab.net.outside import dial
@@ -262,3 +263,21 @@ def test_without_file_descriptors_those_who_are_here_are_served(monkeypatch: pyt
     for stream in (here, late):
         stream.close()
     network.close()
+
+
+@pytest.mark.parametrize(("service", "words"), [("smtp", b"421 4.4.2 "), ("imap", b"* BYE "), ("pop3", b"")])
+def test_who_is_silent_for_too_long_is_told_so(monkeypatch: pytest.MonkeyPatch, service: str, words: bytes) -> None:
+    """But not in POP3, where nothing may be said that is no answer (RFC 1939 §3)."""
+    from emaillab.host.mailhost import MailHost
+    from emaillab.net import loop
+
+    monkeypatch.setattr(loop, "SWEEP_S", 0.05)
+    clock = WallClock()
+    host, network = MailHost("zoo.example", ip="192.0.2.9", clock=clock), TcpNetwork(clock)
+    network.listen(replace(host.service(service), idle_s=0.2))
+    with socket.create_connection(network.address("zoo.example", service), 60) as silent:
+        assert silent.recv(1000)
+        said = b"".join(iter(lambda: silent.recv(1000), b""))
+    assert said.startswith(words) and bool(said) == bool(words)
+    network.close()
+    host.store.close()

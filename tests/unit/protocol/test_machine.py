@@ -199,3 +199,28 @@ def test_a_stuck_exchange_can_be_explained() -> None:
     lift = Lift()
     lift.receive(b"UP")
     assert lift.waiting_for == "CRLF after 'UP'"
+
+
+class Polite(Lift):
+    def farewell(self, *, idle: bool) -> bytes:
+        return b"you were silent\r\n" if idle else b"we close\r\n"
+
+
+@pytest.mark.parametrize(("idle", "words"), [(True, b"you were silent\r\n"), (False, b"we close\r\n")])
+def test_a_server_that_parts_says_so(idle: bool, words: bytes) -> None:
+    lift = Polite()
+    lift.receive(b"UP\r\nDO")
+    lift.part(idle=idle)
+    assert pulled(lift) == [words, Signal.CLOSE]
+    assert (lift.state, lift.receive(b"WN\r\n"), lift.serve(b"DOWN\r\n")) == (CLOSED, b"", None)
+
+
+def test_nothing_is_said_into_half_an_answer_or_a_handshake() -> None:
+    in_the_middle, before_tls = Polite(), Polite()
+    in_the_middle.feed(b"READ\r\n")
+    assert [in_the_middle.pull() for _ in range(2)] == [b"OK it follows\r\n", Signal.FLUSH]
+    before_tls.feed(b"TLS\r\n")
+    assert pulled(before_tls) == [b"OK go\r\n", Signal.START_TLS]
+    for lift in (in_the_middle, before_tls):
+        lift.part(idle=False)
+        assert pulled(lift) == [Signal.CLOSE]
