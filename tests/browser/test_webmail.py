@@ -8,6 +8,7 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.expected_conditions import staleness_of
 from selenium.webdriver.support.wait import WebDriverWait
 
 from emaillab.world import Internet
@@ -50,7 +51,9 @@ def bob(net: Internet, chromium: webdriver.Chrome) -> webdriver.Chrome:
     chromium.get_log("browser")  # type: ignore[no-untyped-call]
     chromium.get(f"{address}/mail")
     if chromium.current_url.endswith("/login"):
-        fill(chromium, user="bob", password="secret").submit()
+        field = fill(chromium, user="bob", password="secret")
+        field.submit()
+        WebDriverWait(chromium, 30).until(staleness_of(field))
     assert chromium.current_url.endswith("/mail")
     return chromium
 
@@ -63,13 +66,19 @@ def fill(page: webdriver.Chrome, **values: str) -> WebElement:
     return field
 
 
-def follow(page: webdriver.Chrome, words: str) -> None:
+def follow(page: webdriver.Chrome, words: str, *, stays: bool = False) -> None:
+    """Follow a link, and wait for the page behind it unless this one `stays`."""
     link = WebDriverWait(page, 30).until(lambda page: page.find_element(By.PARTIAL_LINK_TEXT, words))
     link.click()
+    if not stays:
+        WebDriverWait(page, 30).until(staleness_of(link))
 
 
 def press(page: webdriver.Chrome, words: str) -> None:
-    page.find_element(By.XPATH, f"//button[.='{words}']").click()
+    """Press a button, and wait for the page that answers."""
+    button = page.find_element(By.XPATH, f"//button[.='{words}']")
+    button.click()
+    WebDriverWait(page, 30).until(staleness_of(button))
 
 
 def text(page: webdriver.Chrome) -> str:
@@ -152,7 +161,7 @@ def test_what_strangers_wrote_stays_text(net: Internet, bob: webdriver.Chrome) -
     bob.get(here)
     file = bob.find_element(By.CSS_SELECTOR, ".files a")
     assert file.text == "_b_page.html"
-    follow(bob, "_b_page.html")
+    follow(bob, "_b_page.html", stays=True)
     assert bob.current_url == here  # saved, not opened
     assert complaints(bob) == []
 
