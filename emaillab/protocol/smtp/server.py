@@ -365,10 +365,8 @@ class SmtpServer(Machine):
 
     def farewell(self, *, idle: bool) -> bytes:
         """Say why there will be no answer any more. Source: RFC 5321 §3.8, §4.5.3.2.7."""
-        why = "waited too long" if idle else "is shutting down"
-        return bytes(
-            Reply(421, "4.4.2" if idle else "4.3.2", f"{self.session.server_name} {why}, closing the connection")
-        )
+        enhanced, why = ("4.4.2", "waited too long") if idle else ("4.3.2", "is shutting down")
+        return bytes(Reply(421, enhanced, f"{self.session.server_name} {why}, closing the connection"))
 
     def reset_for_tls(self) -> None:
         """Forget what was said in the clear: anybody could have said it (RFC 3207 §4.2)."""
