@@ -14,15 +14,13 @@ import re
 import sys
 from typing import AnyStr
 
-_PIECE = re.compile(
-    r"""
+_PIECE = r"""
     \\. | \[\^?\]?(?:\\.|[^\]\\])*\]       # an escape, a set: what is in them is none of the others
     | \( | \)(?:([*+?]|\{[0-9,]+\})(\+)?)? # a group begins; a group ends, with a quantifier, possessive or not
     | .
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-_COMMENT = re.compile(r"(?<![\\\[])#[^\n\]]*\n")
+"""
+_PIECES = re.compile(_PIECE, re.VERBOSE | re.DOTALL)
+_PIECES_AND_COMMENTS = re.compile(r"\#[^\n]* |" + _PIECE, re.VERBOSE | re.DOTALL)
 
 
 def compiled(pattern: AnyStr, flags: int = 0) -> re.Pattern[AnyStr]:
@@ -36,11 +34,10 @@ def compiled(pattern: AnyStr, flags: int = 0) -> re.Pattern[AnyStr]:
 
 def atomic(pattern: str, flags: int = 0) -> str:
     """Return a pattern with its possessive groups written as atomic groups: `(…)*+` is `(?>(…)*)`."""
-    if flags & re.VERBOSE:
-        pattern = _COMMENT.sub("\n", pattern)
+    pieces = _PIECES_AND_COMMENTS if flags & re.VERBOSE else _PIECES
     written: list[str] = []
     open_at: list[int] = []  # where each group begins that is not yet closed
-    for piece in _PIECE.finditer(pattern):
+    for piece in pieces.finditer(pattern):
         quantifier, possessive = piece.groups()
         if piece[0] == "(":
             open_at.append(len(written))

@@ -187,9 +187,8 @@ class Connection:
         self.engine = self.service.open(self)
         if self.wire.transcript is not None:
             self.engine.watch = self.wire.label
-        if (
-            at_s is None and self._tls is None and not self._watched
-        ):  # a stranger, in the clear, and nobody keeps a record
+        # Octets of our own clients carry their time, and a record labels every unit: both go the long way.
+        if at_s is None and self._tls is None and not self._watched:
             self._serve = getattr(self.engine, "serve", None)
         self.pump()
 

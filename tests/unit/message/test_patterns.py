@@ -30,9 +30,10 @@ def test_groups_become_atomic(pattern: str, expected: str) -> None:
 
 
 def test_comments_in_verbose_patterns_are_no_groups() -> None:
-    pattern = "(?: a [#] \\# )*+  # a smile :)\n (b)?+"
+    pattern = "(?: a [#] \\# )*+  # a smile :)+ and [a set])*+\n (b)?+"
     assert re.compile(atomic(pattern, re.X), re.X).fullmatch("a##a##b")
-    assert ":)" not in atomic(pattern, re.X)
+    assert atomic("(a # :)*+\n)*+", re.X) == "(?>(a # :)*+\n)*)"
+    assert atomic("(a#)*+") == "(?>(a#)*)"  # no comment, where none may stand
 
 
 @given(st.text("ab,. ", max_size=30))
