@@ -19,6 +19,7 @@ PACKAGE = ROOT / "emaillab"
 
 FLOORS = {
     "message": 0,
+    "engine": 1,
     "protocol": 1,
     "net": 1,
     "host": 2,

@@ -25,8 +25,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from emaillab.protocol.speaker import Signal, Speaker
-from emaillab.protocol.table import CLOSED, Cell, Outcome, State, Table, Verb, spell_out, verb, verbs_of
+from emaillab.engine import Outcome, Signal, State, Step
+from emaillab.protocol.speaker import Speaker
+from emaillab.protocol.table import CLOSED, Cell, Table, Verb, spell_out, verb, verbs_of
 from emaillab.protocol.wire import Buffer, Framer, FramingError, LineFramer
 
 __all__ = ["CLOSED", "Machine", "Outcome", "Refusal", "Reply", "Signal", "State", "Step", "Table", "Verb", "verb"]
@@ -65,23 +66,6 @@ class Refusal(Exception):
     def __init__(self, reply: Any) -> None:
         super().__init__(str(reply))
         self.reply = reply
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One unit served: what a transcript needs to label the lines of a session.
-
-    `consumed` counts the octets of the client's stream up to the end of the unit, `produced` those of the server's
-    stream where the reply begins, or the first invitation of a literal before it.
-    """
-
-    verb: str
-    outcome: Outcome
-    before: State
-    after: State
-    phase: str
-    consumed: int
-    produced: int
 
 
 @dataclass(frozen=True, slots=True)

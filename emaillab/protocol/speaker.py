@@ -14,19 +14,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from enum import Enum
 
-
-class Signal(Enum):
-    """What an engine asks of its driver between two chunks of output."""
-
-    FLUSH = "flush"  # send what you hold before you pull on: a large body follows, or a segment must end here
-    COMMIT = "commit"  # make durable all that was stored, before the next chunk goes out
-    START_TLS = "start TLS"  # negotiate TLS, then call `tls_started`
-    CLOSE = "close"  # nothing more will come: close the connection
-
-    __hash__ = object.__hash__
-
+from emaillab.engine import Signal
 
 # Looking a member up on its Enum costs as much as a function call, and the loop below does it for every unit.
 _START_TLS = Signal.START_TLS

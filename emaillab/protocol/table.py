@@ -16,27 +16,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any, TypeVar
 
-State = str
-"""A state's name, in capitals, as the diagrams show it."""
+from emaillab.engine import Outcome, State
 
-Table = Mapping[State, Mapping[str | tuple[str, "Outcome"], State]]
+Table = Mapping[State, Mapping[str | tuple[str, Outcome], State]]
 """state → verb → next state. A plain verb moves on OK and MORE; `(verb, outcome)` moves on that outcome alone."""
 
 CLOSED: State = "CLOSED"
-
-
-class Outcome(Enum):
-    """How a command ended: the one vocabulary behind 250, +OK, NO and their kin."""
-
-    OK = "OK"  # done:            SMTP 2yz, POP3 +OK, IMAP OK
-    MORE = "MORE"  # go on:       SMTP 3yz, POP3 +,   IMAP +
-    NO = "NO"  # understood, but not done:   SMTP 4yz and 5yz, POP3 -ERR, IMAP NO
-    BAD = "BAD"  # not understood, or not now: SMTP 500-504,   POP3 -ERR, IMAP BAD
-
-    __hash__ = object.__hash__  # each is one object; Enum's own hash is a slow one, and every reply asks for it
 
 
 @dataclass(frozen=True, slots=True)
