@@ -1,8 +1,9 @@
 """Which commands does a server take in which state, and where do they lead? Its own table, drawn.
 
->>> from emaillab.protocol.machine import Machine, Outcome, Reply, verb
->>> class Lamp(Machine):
-...     START, TRANSITIONS = "OFF", {"OFF": {"PRESS": "ON"}, "ON": {"PRESS": "OFF", "READ": "ON"}}
+>>> from emaillab.engine import Outcome
+from emaillab.protocol.machine import Machine, Reply, verb
+>>> class Lamp(Machine[Reply]):
+...     START, MOVES = "OFF", {"OFF": {"PRESS": "ON"}, "ON": {"PRESS": "OFF", "READ": "ON"}}
 ...     @verb("PRESS", rfc="0 §1")
 ...     def press(self, args: bytes) -> Reply:
 ...         return Reply(Outcome.OK, "click")
@@ -21,9 +22,11 @@ ON
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from emaillab.diagrams.svg import BLUE, GREEN, ORANGE, VERMILLION, Canvas, Diagram, text_width, wrap
-from emaillab.protocol.machine import CLOSED, Machine, Outcome, State
+from emaillab.engine import Outcome, State
+from emaillab.protocol.machine import CLOSED, Machine
 
 SLOT = 20.0  # the height that an edge needs at the side of a box
 GAP = 44.0  # between two boxes
@@ -42,7 +45,7 @@ class Edge:
     verbs: tuple[str, ...]
 
 
-def edges(machine: type[Machine]) -> list[Edge]:
+def edges(machine: type[Machine[Any]]) -> list[Edge]:
     """Read a machine's table; verbs that do the same are one edge."""
     found: dict[tuple[State, State, bool], list[str]] = {}
     for before, row in machine.TRANSITIONS.items():
@@ -54,7 +57,7 @@ def edges(machine: type[Machine]) -> list[Edge]:
     return [Edge(before, after, refusal, tuple(verbs)) for (before, after, refusal), verbs in found.items()]
 
 
-def order(machine: type[Machine]) -> list[State]:
+def order(machine: type[Machine[Any]]) -> list[State]:
     """Put the states in the order in which a session can first reach them; CLOSED is the last."""
     reached, known = [machine.START], edges(machine)
     for state in reached:  # grows as it goes
@@ -78,7 +81,7 @@ class _Box:
     height: float = 0.0
 
 
-def draw_states(machine: Machine | type[Machine]) -> Diagram:
+def draw_states(machine: Machine[Any] | type[Machine[Any]]) -> Diagram:
     """Draw a server's states below each other; forward moves run on the right, backward ones on the left.
 
     Moves to the same state share a lane. What leaves the state as it is stands in its box; dashed is a refusal that

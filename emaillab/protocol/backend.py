@@ -14,6 +14,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
+from emaillab.protocol.failures import Failures
+from emaillab.protocol.sasl import Kept
+
 NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 """What a clock shows that nobody has set."""
 
@@ -32,7 +35,6 @@ class Session:
     loopback: bool = True  # plain-text log-in is tolerated, as Dovecot does
     require_tls: bool = False  # … unless the operator forbids it
     submission: bool = False  # port 587/465 rules: AUTH first (RFC 6409)
-    without: frozenset[str] = frozenset()  # extensions that this server leaves out, such as "8BITMIME"
     http: bool = False  # a browser's connection
     helo: str = ""
     esmtp: bool = False
@@ -60,7 +62,18 @@ class Envelope:
     size: int | None = None
 
 
-class MailAcceptor(Protocol):
+class Users(Protocol):
+    """The host as a log-in sees it. It is asked what it keeps of an account, never for a password to be checked."""
+
+    @property
+    def failures(self) -> Failures:
+        """The failed log-ins of all sessions of this host."""
+
+    def kept(self, user: str) -> Kept | None:
+        """Return what is kept of the account that a user names; None when there is none."""
+
+
+class MailAcceptor(Users, Protocol):
     """The host as its SMTP server sees it. Each check raises Refusal with an SMTP reply."""
 
     max_size: int  # octets of content
@@ -70,9 +83,6 @@ class MailAcceptor(Protocol):
 
     def check_recipient(self, session: Session, envelope: Envelope, forward_path: str) -> None:
         """Refuse a forward-path: unknown user, relaying denied, too many."""
-
-    def check_password(self, user: str, password: str) -> str | None:
-        """Return the account's name if the password is right."""
 
     def accept(self, session: Session, envelope: Envelope, content: bytes) -> str:
         """Take responsibility for a letter: add the trace field, store it or queue it. Returns: the queue id.
@@ -156,8 +166,8 @@ class Account(Protocol):
         """Give the lock back; harmless when it is not held."""
 
 
-class MailReader(Protocol):
+class MailReader(Users, Protocol):
     """The host as its POP3 and IMAP servers see it."""
 
-    def log_in(self, user: str, password: str) -> Account | None:
-        """Return the account when name and password fit."""
+    def account(self, name: str) -> Account:
+        """Return the account of a user who has logged in. Raises: KeyError when it is gone."""

@@ -2,10 +2,12 @@
 
 SMTP, POP3 and IMAP servers are all a `Machine`: bytes are fed in, bytes are pulled out, and one table says which
 verb may be used in which state and where it leads. The machine obeys the table, the course draws the state diagram
-from it, HELP and CAPABILITY read it.
+from it, HELP and CAPABILITY read it. A machine is put together from parts, each a class that declares its own moves.
 
->>> class Lamp(Machine):
-...     START, TRANSITIONS = "OFF", {"OFF": {"PRESS": "ON"}, "ON": {"PRESS": "OFF", "READ": "ON"}}
+>>> class Lamp(Machine[Reply]):
+...     START, MOVES = "OFF", {"OFF": {"PRESS": "ON"}, "ON": {"PRESS": "OFF", "READ": "ON"}}
+...     def say(self, outcome: Outcome, text: str, then: Signal | None = None) -> Reply:
+...         return Reply(outcome, text, then=then)
 ...     @verb("PRESS", rfc="0 §1")
 ...     def press(self, args: bytes) -> Reply:
 ...         return Reply(Outcome.OK, "click")
@@ -21,49 +23,83 @@ from it, HELP and CAPABILITY read it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
 
-from emaillab.engine import Outcome, Signal, State, Step
-from emaillab.protocol.speaker import Speaker
-from emaillab.protocol.table import CLOSED, Cell, Table, Verb, spell_out, verb, verbs_of
-from emaillab.protocol.wire import Buffer, Framer, FramingError, LineFramer
+from emaillab.engine import Outcome, Pause, Signal, State, Step
+from emaillab.protocol.base import BaseEngine
+from emaillab.protocol.framing.framer import Buffer, Framer, FramingError
+from emaillab.protocol.framing.lines import LineFramer
+from emaillab.protocol.table import CLOSED, Cell, Table, Verb, declared, merge, spell_out, table_of, verb, verbs_of
 
-__all__ = ["CLOSED", "Machine", "Outcome", "Refusal", "Reply", "Signal", "State", "Step", "Table", "Verb", "verb"]
+__all__ = ["CLOSED", "AnyReply", "Machine", "Refusal", "Reply", "verb"]
 
 
 # Looking a member up on its Enum costs as much as a function call, and the loop below does it for every unit.
-_BAD, _COMMIT, _START_TLS, _CLOSE = Outcome.BAD, Signal.COMMIT, Signal.START_TLS, Signal.CLOSE
+_BAD, _COMMIT, _CLOSE = Outcome.BAD, Signal.COMMIT, Signal.CLOSE
+
+
+class AnyReply(Protocol):
+    """What the replies of all protocols have in common, so that one machine can send them. Silence is one of them."""
+
+    @property
+    def outcome(self) -> Outcome:
+        """How the command ended."""
+
+    @property
+    def durable(self) -> bool:
+        """True when it promises that something was kept: the driver commits before it goes out."""
+
+    @property
+    def body(self) -> Iterator[bytes] | None:
+        """What follows its own line(s), chunk by chunk, so that a large message is never held twice."""
+
+    @property
+    def then(self) -> Signal | None:
+        """What the driver has to do after it."""
+
+    @property
+    def pause_s(self) -> float:
+        """How many seconds pass before it goes out."""
+
+    @property
+    def plain(self) -> bool:
+        """True when its octets are all there is to it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer to one unit.
-
-    `durable` replies promise that something was kept: the driver commits before they go out. `body` follows the
-    reply's own line(s), chunk by chunk, so that a large message is never held twice. `then` is for the driver.
-    """
+    """The simplest reply: an outcome and a text on one line."""
 
     outcome: Outcome
     text: str = ""
     durable: bool = False
     body: Iterator[bytes] | None = None
     then: Signal | None = None
+    pause_s: float = 0.0
 
     @property
     def plain(self) -> bool:
         """True when its octets are all there is to it."""
-        return not self.durable and self.body is None and self.then is None
+        return is_plain(self)
 
     def __bytes__(self) -> bytes:
         return f"{self.outcome.value} {self.text}\r\n".encode()
 
 
+def is_plain(reply: AnyReply) -> bool:
+    """Tell whether a reply's octets are all there is to it."""
+    return not (reply.durable or reply.body is not None or reply.then is not None or reply.pause_s)
+
+
+AReply = TypeVar("AReply", bound=AnyReply)
+
+
 class Refusal(Exception):
     """Raised anywhere below a verb; carries the reply it means."""
 
-    def __init__(self, reply: Any) -> None:
+    def __init__(self, reply: AnyReply) -> None:
         super().__init__(str(reply))
         self.reply = reply
 
@@ -79,30 +115,41 @@ class _Place:
     waits: bool  # for the peer: False where the server goes on by itself, or parts
 
 
-class Machine(Speaker):
-    """A server fed with bytes. Subclasses give the table, the verbs and the wording of errors.
+class Machine(BaseEngine, Generic[AReply]):
+    """A server fed with bytes. Subclasses give moves, verbs and the wording of errors.
 
     A verb's method takes the octets after the verb and returns a reply; it never writes and never assigns `state`.
     Input waits while output is pending, so a peer that does not read costs bounded memory.
     """
 
     START: ClassVar[State]
-    TRANSITIONS: ClassVar[Table] = {}
+    MOVES: ClassVar[Table] = {}
+    """What this part of a machine says of the table; see `emaillab.protocol.table`."""
     MODES: ClassVar[Mapping[State, str]] = {}
-    """States in which a whole unit goes to one pseudo-verb, such as "(content)": the reader is swapped."""
+    """States in which a whole unit goes to one pseudo-verb, such as "(content)": the reader is swapped. Parts add."""
     PHASES: ClassVar[Mapping[str, str]] = {}
-    """The phase of a session by verb, or by state where the verb is not listed."""
+    """The phase of a session by verb, or by state where the verb is not listed. Parts add."""
     MAX_BAD_COMMANDS: ClassVar[int] = 0
     """So many BAD outcomes in a row end the session with `exhausted`; 0 is no limit."""
+    USUAL_LINE: ClassVar[int] = 1 << 62
+    """Octets of a unit above which `check_length` is asked whether its verb may have so many."""
 
+    TRANSITIONS: ClassVar[Table] = {}
+    """The whole table: what all parts declare together."""
     VERBS: ClassVar[dict[str, Verb]] = {}
+    _own: ClassVar[Mapping[str, Any]] = {}
+    """What this part alone declared in MODES and PHASES, which hold the whole."""
     _ROWS: ClassVar[dict[State, dict[str, Cell]]] = {}
     """The table as the loop obeys it: state → verb → what to do and where it leads."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        cls._own = {name: vars(cls).get(name, {}) for name in ("MODES", "PHASES")}
         cls.VERBS = verbs_of(cls)
+        cls.TRANSITIONS = table_of(cls, getattr(cls, "START", None))
         cls._ROWS = spell_out(cls, cls.TRANSITIONS, cls.VERBS)
+        cls.MODES = merge(cls, declared("MODES"), "read the state {}")
+        cls.PHASES = merge(cls, declared("PHASES"), "name the phase of {}")
 
     def __init__(self) -> None:
         super().__init__()
@@ -110,8 +157,7 @@ class Machine(Speaker):
         self.feed = self.buffer.feed
         self._places = {state: self._place(state) for state in self._ROWS}
         self._at = self._places[self.START]
-        self.watch: Callable[[Step], None] | None = None
-        self._promise: Any = None
+        self._promise: AReply | None = None
         self._invited_at: int | None = None  # where in the server's stream the unit in hand was first asked to go on
         self._bad_commands = 0  # in a row
 
@@ -140,14 +186,14 @@ class Machine(Speaker):
         reply = self._obey(unit)
         if reply.plain and self._at.waits:
             return self.render(reply)
-        self._say(reply)
+        self._queue(reply)
         return None
 
     def commit_failed(self, reason: str) -> None:
         """Replace the reply that stood behind a commit by a refusal: what was promised could not be kept."""
         if self._promise is not None:
             self._out.clear()
-            self._say(self.not_kept(self._promise, reason))
+            self._queue(self.not_kept(self._promise, reason))
 
     def tls_started(self) -> None:
         """Go on after the TLS handshake: buffered plaintext is thrown away, the session starts anew (RFC 3207 §4.2)."""
@@ -155,12 +201,12 @@ class Machine(Speaker):
         self.buffer.clear()
         self.reset_for_tls()
 
-    def disconnected(self) -> None:
-        """Tell the machine that the peer is gone; whatever it had not confirmed is dropped."""
-        self._at = self._places[CLOSED]
-        self._out.clear()
+    def wake(self) -> None:
+        """Say what there is to say unasked, where the state allows it and nothing else is being said."""
+        if not (self._out or self._paused or self.state == CLOSED) and (words := self.unasked()):
+            self._out.append(words)
 
-    def part(self, *, idle: bool) -> None:
+    def end(self, *, idle: bool) -> None:
         """End the session of the server's own accord: the peer was idle for too long, or the server shuts down.
 
         Half an answer is not completed, and nothing is said into a handshake of TLS.
@@ -172,16 +218,25 @@ class Machine(Speaker):
         self._out.append(_CLOSE)
         self._at = self._places[CLOSED]
 
+    def disconnected(self) -> None:
+        """Tell the machine that the peer is gone; whatever it had not confirmed is dropped."""
+        self._at = self._places[CLOSED]
+        self._out.clear()
+
     @property
     def waiting_for(self) -> str:
         """Say what the machine needs before it can answer, as one clause for a person."""
         return self.framer.missing(self.buffer)
 
-    def greet(self, reply: Any) -> None:
-        """Queue the greeting; called once by the subclass's constructor."""
-        self._say(reply)
+    def greet(self, reply: AReply) -> None:
+        """Queue the greeting; called once, when a session begins."""
+        self._queue(reply)
 
     # What a protocol says in its own words
+
+    def say(self, outcome: Outcome, text: str, then: Signal | None = None) -> AReply:
+        """Return a reply of this protocol."""
+        raise NotImplementedError
 
     def framer_for(self, state: State) -> Framer:
         """Return the reader of a state; asked once for each state when the session begins."""
@@ -192,41 +247,52 @@ class Machine(Speaker):
         word, _, rest = unit.partition(b" ")
         return word.decode("ascii", "replace").upper(), rest
 
-    def render(self, reply: Any) -> bytes:
-        """Return the octets of a reply's own line(s)."""
-        return bytes(reply)
+    def check_length(self, name: str, unit: bytes) -> None:
+        """Refuse a unit over USUAL_LINE octets, if its verb may not have so many. Raises: Refusal."""
 
-    def unknown(self, name: str) -> Any:
+    def verb_of(self, broken: bytes) -> str:
+        """Return the verb of a line that is refused as a whole, "" when it shows none; for its phase only."""
+        return ""
+
+    def render(self, reply: AReply) -> bytes:
+        """Return the octets of a reply's own line(s); none is silence."""
+        return bytes(cast(Any, reply))
+
+    def unknown(self, name: str) -> AReply:
         """Return the reply to a verb that does not exist."""
-        return Reply(Outcome.BAD, f"{name} is not a command")
+        return self.say(_BAD, f"{name} is not a command")
 
-    def misplaced(self, name: str) -> Any:
+    def misplaced(self, name: str) -> AReply:
         """Return the reply to a verb that is not allowed in this state."""
-        return Reply(Outcome.BAD, f"{name} is not allowed in state {self.state}")
+        return self.say(_BAD, f"{name} is not allowed in state {self.state}")
 
-    def misframed(self, error: FramingError) -> Any:
+    def misframed(self, error: FramingError) -> AReply:
         """Return the reply to octets that are no unit at all."""
-        return Reply(Outcome.BAD, str(error))
+        return self.say(_BAD, str(error))
 
-    def broken(self, error: Exception) -> Any:
+    def broken(self, error: Exception) -> AReply:
         """Return the reply when the server itself failed."""
-        return Reply(Outcome.NO, "internal error, please try again")
+        return self.say(Outcome.NO, "internal error, please try again")
 
-    def not_kept(self, promise: Any, reason: str) -> Any:
+    def not_kept(self, promise: AReply, reason: str) -> AReply:
         """Return the reply when a durable reply's commit failed."""
-        return Reply(Outcome.NO, reason)
+        return self.say(Outcome.NO, reason)
 
-    def exhausted(self) -> Any:
+    def exhausted(self) -> AReply:
         """Return the reply that ends a session of nothing but bad commands."""
-        return Reply(Outcome.BAD, "too many bad commands", then=_CLOSE)
+        return self.say(_BAD, "too many bad commands", _CLOSE)
 
     def farewell(self, *, idle: bool) -> bytes:
         """Return what is said to a peer that did not ask to part; nothing in most protocols."""
         return b""
 
-    def wants_literal(self) -> Any:
+    def unasked(self) -> bytes:
+        """Return what may be said just now though nobody asked, such as news of a mailbox."""
+        return b""
+
+    def wants_literal(self) -> AReply:
         """Return the reply that invites the literal a framer waits for (IMAP)."""
-        return Reply(Outcome.MORE, "")
+        return self.say(Outcome.MORE, "")
 
     def reset_for_tls(self) -> None:
         """Forget all that was learnt before TLS; part of `tls_started`."""
@@ -255,31 +321,34 @@ class Machine(Speaker):
         try:
             unit = self.framer.take(self.buffer)
         except FramingError as error:
-            name = self._at.mode
-            self._say(self._conclude(name, self._at.cells.get(name), self.misframed(error)))
+            mode = self._at.mode
+            name = mode or self.verb_of(error.unit)
+            self._queue(self._conclude(name, self._at.cells.get(mode), self.misframed(error)))
             return True
         if unit is None:
             return self.framer.invites and self._invite()
-        self._say(self._obey(unit))
+        self._queue(self._obey(unit))
         return True
 
-    def _obey(self, unit: bytes) -> Any:
+    def _obey(self, unit: bytes) -> AReply:
         """Do what a unit says, and return the reply."""
         at = self._at
         name, args, cell = at.mode, unit, None
         try:
             if not name:
                 name, args = self.split(unit)
+                if len(unit) > self.USUAL_LINE:
+                    self.check_length(name, unit)
             cell = at.cells.get(name)
             reply = cell.method(self, args) if cell is not None else self._refuse(name)
         except Refusal as refusal:
-            reply = refusal.reply
+            reply = cast(AReply, refusal.reply)
         except Exception as error:  # a defect of ours must cost one command, never the server
             self.errors.append(error)
             reply = self.broken(error)
         return self._conclude(name, cell, reply)
 
-    def _conclude(self, name: str, cell: Cell | None, reply: Any) -> Any:
+    def _conclude(self, name: str, cell: Cell | None, reply: AReply) -> AReply:
         """Go where the table says that a reply leads, and return the reply."""
         before = self._at.state
         if reply.outcome is _BAD:
@@ -308,28 +377,32 @@ class Machine(Speaker):
         self.framer.invites = False
         if self._invited_at is None:
             self._invited_at = self._produced
-        self._say(self.wants_literal())
+        self._queue(self.wants_literal())
         return True
 
-    def _refuse(self, name: str) -> Any:
+    def _refuse(self, name: str) -> AReply:
         return self.misplaced(name) if name in self.VERBS else self.unknown(name)
 
-    def _count_bad(self, reply: Any) -> Any:
+    def _count_bad(self, reply: AReply) -> AReply:
         self._bad_commands += 1
         return self.exhausted() if self._bad_commands == self.MAX_BAD_COMMANDS else reply
 
-    def _say(self, reply: Any) -> None:
-        """Queue a reply and what the driver has to do after it."""
-        self._queue(reply)
+    def _queue(self, reply: AReply) -> None:
+        """Queue a reply and what the driver has to do before and after it."""
+        if reply.pause_s:
+            self._out.append(Pause(reply.pause_s))
+        self._queue_words(reply)
         if reply.then is not None:
             self._out.append(reply.then)
         elif self._at.state == CLOSED:
             self._out.append(_CLOSE)
 
-    def _queue(self, reply: Any) -> None:
+    def _queue_words(self, reply: AReply) -> None:
+        """Queue what a reply says, behind a commit if it promises something."""
         if reply.durable:
             self._promise = reply
             self._out.append(_COMMIT)
-        self._out.append(self.render(reply))
+        if words := self.render(reply):
+            self._out.append(words)
         if reply.body is not None:
             self._out += (Signal.FLUSH, reply.body)

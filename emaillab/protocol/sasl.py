@@ -37,18 +37,64 @@ class Challenge:
         return encode(self.text)
 
 
+class Kept(Protocol):
+    """What a host keeps of an account, by which its owner is known."""
+
+    @property
+    def name(self) -> str:
+        """The account's name."""
+
+    @property
+    def password(self) -> str | None:
+        """The password in the clear; None where the host keeps none."""
+
+    def key(self, mechanism: str) -> bytes | None:
+        """Return what is kept for a mechanism that needs no password, such as the keys of SCRAM; None: nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPassword:
+    """An account of which a password is kept, and nothing else."""
+
+    name: str
+    password: str | None
+
+    def key(self, mechanism: str) -> bytes | None:
+        """Return None: nothing is kept for any mechanism."""
+        return None
+
+
+class Proof(Protocol):
+    """What a client has shown at the end of an exchange. Each mechanism knows how to hold it against what is kept."""
+
+    @property
+    def user(self) -> str:
+        """Whom the client claims to be."""
+
+    def holds(self, kept: Kept) -> bool:
+        """Tell whether it is true, in a time that tells nothing of what is kept."""
+
+
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What the client said of itself; whether it is true is for the host to find out."""
+    """The proof of PLAIN, LOGIN and all log-ins by name and password: the password itself."""
 
     user: str
     password: str
+
+    def holds(self, kept: Kept) -> bool:
+        """Compare the passwords."""
+        from hmac import compare_digest  # costs as much to import as all of this module
+
+        right = kept.password
+        same = compare_digest(self.password.encode(errors="replace"), (right or "").encode(errors="replace"))
+        return same and right is not None
 
 
 class SaslServer(Protocol):
     """The server's end of one exchange."""
 
-    def step(self, response: bytes | None) -> Challenge | Credentials:
+    def step(self, response: bytes | None) -> Challenge | Proof:
         """Take the client's next response, decoded; None begins an exchange without an initial response.
 
         Raises: SaslError.
@@ -61,7 +107,7 @@ class PlainServer:
     Source: RFC 4616 §2.
     """
 
-    def step(self, response: bytes | None) -> Challenge | Credentials:
+    def step(self, response: bytes | None) -> Challenge | Proof:
         """Return an empty challenge first, unless the response has come with the command."""
         if response is None:
             return Challenge(b"")
@@ -87,7 +133,7 @@ class LoginServer:
     def __init__(self) -> None:
         self._user: str | None = None
 
-    def step(self, response: bytes | None) -> Challenge | Credentials:
+    def step(self, response: bytes | None) -> Challenge | Proof:
         """Ask for the name, then for the password."""
         if response is None:
             return Challenge(b"Username:")

@@ -1,10 +1,11 @@
-"""What does a client need of the network? Five calls, whatever carries the octets.
+"""What does a client need of the network? Six calls, whatever carries the octets.
 
 >>> class Echo:
 ...     def __init__(self) -> None: self.sent = b""
 ...     def send(self, data: bytes) -> None: self.sent += data
 ...     def readline(self, limit: int = 8192) -> bytes: return self.sent
 ...     def read(self, count: int) -> bytes: return self.sent[:count]
+...     def ready(self) -> bool: return b"\\n" in self.sent
 ...     def start_tls(self) -> None: ...
 ...     def close(self) -> None: ...
 >>> stream: Stream = Echo()
@@ -35,6 +36,9 @@ class Stream(Protocol):
 
     def read(self, count: int) -> bytes:
         """Return exactly `count` octets. Raises: as readline."""
+
+    def ready(self) -> bool:
+        """Tell whether a whole line has arrived, so that reading it would not wait. Never waits itself."""
 
     def start_tls(self) -> None:
         """Encrypt the connection from here on. Raises: ConnectionError when the handshake fails."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from emaillab.message.charsets import decode_raw
 from emaillab.message.working import Working
-from emaillab.protocol.wire import stuff
+from emaillab.protocol.framing.dots import stuff
 
 
 @dataclass(frozen=True, slots=True)

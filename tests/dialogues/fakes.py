@@ -3,8 +3,11 @@
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
+from emaillab.engine import Signal
 from emaillab.protocol.backend import Entry, Envelope, Session
-from emaillab.protocol.machine import Machine, Refusal, Signal
+from emaillab.protocol.failures import Failures
+from emaillab.protocol.machine import Machine, Refusal
+from emaillab.protocol.sasl import KeptPassword
 from emaillab.protocol.smtp.grammar import Reply
 
 RECEIVED_AT = datetime(2024, 5, 1, 8, 0, tzinfo=UTC)
@@ -99,17 +102,17 @@ class FakeHost:
 
     def __init__(self, letters: Iterable[bytes] = ()) -> None:
         self.accounts = {"alice": FakeAccount("alice", letters), "bob": FakeAccount("bob")}
-        self.kept: list[tuple[Envelope, bytes]] = []
+        self.accepted: list[tuple[Envelope, bytes]] = []
+        self.failures = Failures()
 
-    def log_in(self, user: str, password: str) -> FakeAccount | None:
-        name = self.check_password(user, password)
-        return self.accounts[name] if name else None
-
-    def check_password(self, user: str, password: str) -> str | None:
+    def kept(self, user: str) -> KeptPassword | None:
         name = user.removesuffix("@b.example")
         if name == "broken":
             raise OSError("the user data base cannot be read")
-        return name if name in self.accounts and password == "secret" else None
+        return KeptPassword(name, "secret") if name in self.accounts else None
+
+    def account(self, name: str) -> FakeAccount:
+        return self.accounts[name]
 
     def check_sender(self, session: Session, envelope: Envelope) -> None:
         if envelope.reverse_path == "spammer@a.example":
@@ -131,8 +134,8 @@ class FakeHost:
     def accept(self, session: Session, envelope: Envelope, content: bytes) -> str:
         if b"X-Break: the disk" in content:
             raise OSError("no space left on device")
-        self.kept.append((envelope, content))
-        return f"Q{len(self.kept)}"
+        self.accepted.append((envelope, content))
+        return f"Q{len(self.accepted)}"
 
 
 def machine(protocol: str, host: FakeHost, session: Session) -> Machine:

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable
 
+from emaillab.engine import Signal
 from emaillab.protocol.backend import Session
-from emaillab.protocol.machine import Machine, Signal
+from emaillab.protocol.machine import Machine
 from emaillab.protocol.pop3 import Pop3Server
+from emaillab.protocol.sasl import KeptPassword
 from tests.dialogues.fakes import FakeHost, FakeMailbox
 
 
@@ -32,8 +34,8 @@ class Pop3Host(FakeHost):
     def locked(self) -> bool:
         return any(account._holder for account in self.accounts.values())
 
-    def check_password(self, user: str, password: str) -> str | None:
-        return user if self.passwords.get(user) == password else None
+    def kept(self, user: str) -> KeptPassword | None:
+        return KeptPassword(user, self.passwords[user]) if user in self.passwords else None
 
     def server(self, id: str = "1", **session: object) -> Pop3Server:
         known = {"server_name": "b.example", "peer_ip": "192.0.2.7", "id": id, **session}

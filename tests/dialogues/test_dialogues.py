@@ -25,8 +25,9 @@ from pathlib import Path
 
 import pytest
 
+from emaillab.engine import Signal
 from emaillab.protocol.backend import Session
-from emaillab.protocol.machine import CLOSED, Machine, Signal
+from emaillab.protocol.machine import CLOSED, Machine
 from tests.dialogues.fakes import RECEIVED_AT, FakeHost, machine
 
 FOLDER = Path(__file__).parent
@@ -141,7 +142,7 @@ def test_dialogue(path: Path, cut: str) -> None:
         heard += drive(server)
         check(path, turns, heard)
     assert (server.state == CLOSED) == dialogue.ends
-    assert [content for _, content in host.kept] == dialogue.kept
+    assert [content for _, content in host.accepted] == dialogue.kept
 
 
 def test_no_folder_is_empty() -> None:

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from emaillab.engine import Signal
 from emaillab.host.mailhost import MailHost
 from emaillab.host.webmail.application import Webmail
 from emaillab.host.webmail.markup import read_html
 from emaillab.net.clock import VirtualClock
 from emaillab.protocol.backend import Session
 from emaillab.protocol.http.server import HttpServer
-from emaillab.protocol.machine import Signal
 
 SEEDS = [
     b"GET / HTTP/1.1\r\nHost: b.example\r\n\r\n",

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emaillab.engine import Signal
 from emaillab.protocol.backend import Session
 from emaillab.protocol.imap import grammar, names
 from emaillab.protocol.imap.client import ImapClient
@@ -16,7 +17,6 @@ from emaillab.protocol.imap.server import ImapServer
 from emaillab.protocol.imap.session import LINE_LIMIT
 from emaillab.protocol.imap.sets import SequenceSet, parse_set, set_of
 from emaillab.protocol.imap.view import View
-from emaillab.protocol.machine import Signal
 from emaillab.protocol.stream import ProtocolError
 from tests.dialogues.fakes import RECEIVED_AT, FakeHost, FakeMailbox
 

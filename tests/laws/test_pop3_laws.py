@@ -3,12 +3,13 @@
 from itertools import pairwise
 
 import pytest
+from emaillab.protocol.wire import complete, unstuff
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emaillab.protocol.machine import CLOSED, Outcome, Signal
+from emaillab.engine import Outcome, Signal
+from emaillab.protocol.machine import CLOSED
 from emaillab.protocol.pop3 import DropListing, Pop3Client, Pop3Server, Reply, ScanListing, UniqueId, grammar
-from emaillab.protocol.wire import complete, unstuff
 from tests.dialogues.fakes_pop3 import Pop3Host, Wire
 
 LETTERS = [b"Subject: one\r\n\r\n.\r\n", b"Subject: two\r\n\r\nopen", b""]

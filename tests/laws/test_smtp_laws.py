@@ -3,8 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emaillab.engine import Outcome, Signal
 from emaillab.protocol.backend import Session
-from emaillab.protocol.machine import CLOSED, Outcome, Refusal, Signal
+from emaillab.protocol.machine import CLOSED, Refusal
 from emaillab.protocol.smtp.grammar import Reply, parse_forward_path, parse_reply, parse_reverse_path, path_command
 from emaillab.protocol.smtp.server import SmtpServer
 from emaillab.protocol.stream import ProtocolError
@@ -87,7 +88,7 @@ def test_nothing_that_comes_breaks_a_server(state: str, said: bytes) -> None:
         assert line.isascii()
         assert b"\r" not in line
         assert b"\n" not in line
-    for _, content in host.kept:
+    for _, content in host.accepted:
         assert len(content) <= host.max_size
         assert b"\n" not in content.replace(b"\r\n", b"")
 
@@ -98,7 +99,7 @@ def test_segments_do_not_matter(said: bytes, size: int) -> None:
     whole, cut = play([said]), play([said[at : at + size] for at in range(0, len(said), size)])
     assert whole[0] == cut[0]
     assert whole[1].state == cut[1].state
-    assert whole[2].kept == cut[2].kept
+    assert whole[2].accepted == cut[2].accepted
 
 
 SEGMENTS = st.lists(st.sampled_from([*LINES, b"..\r\nhello\r\n.\r\n", b"a\r\n\r\nb\r\n.\r\n"]) | mutated(), max_size=25)
@@ -109,7 +110,7 @@ def test_the_short_way_leads_to_the_same_answers(state: str, said: list[bytes]) 
     long, short = play(said, state), play(said, state, short=True)
     assert short[0] == long[0]
     assert short[1].state == long[1].state
-    assert short[2].kept == long[2].kept
+    assert short[2].accepted == long[2].accepted
 
 
 @given(st.lists(st.sampled_from(LINES), max_size=15))

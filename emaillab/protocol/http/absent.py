@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from emaillab.protocol.machine import Signal, Step
+from emaillab.engine import Signal, Step
 
 MOST = 1 << 14  # octets that are listened to
 HEADER_END = b"\r\n\r\n"

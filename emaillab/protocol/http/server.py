@@ -26,11 +26,12 @@ from email.utils import format_datetime
 
 import h11
 
+from emaillab.engine import Outcome, Signal, Step
 from emaillab.protocol.backend import Session
+from emaillab.protocol.base import BaseEngine
 from emaillab.protocol.http.answer import Answer, Application, ask, plain
 from emaillab.protocol.http.environ import environ_of
-from emaillab.protocol.machine import CLOSED, Outcome, Signal, Step
-from emaillab.protocol.speaker import Speaker
+from emaillab.protocol.machine import CLOSED
 
 MAX_HEADER = 1 << 14  # octets of a request's header
 MAX_BODY = 32 << 20  # octets of a request's content
@@ -38,7 +39,7 @@ OPEN = "OPEN"
 REQUEST, RESPONSE = "request", "response"
 
 
-class HttpServer(Speaker):
+class HttpServer(BaseEngine):
     """One HTTP connection: requests in order, each answered before the next is looked at.
 
     Each response stands behind a commit, which costs nothing when nothing was stored: what the user is told is done

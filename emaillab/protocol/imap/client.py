@@ -22,15 +22,15 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any
 
+from emaillab.engine import Outcome
 from emaillab.protocol import sasl
+from emaillab.protocol.framing.lines import CRLF
 from emaillab.protocol.imap.grammar import astring, date_time, flag_list, string
 from emaillab.protocol.imap.names import decode_name, encode_name
 from emaillab.protocol.imap.responses import Continuation, Tagged, Untagged, Value, parse_response, read_response
 from emaillab.protocol.imap.results import FetchResult, ListEntry, Response, words
 from emaillab.protocol.imap.sets import SequenceSet, set_of
-from emaillab.protocol.machine import Outcome
 from emaillab.protocol.stream import ProtocolError, Stream
-from emaillab.protocol.wire import CRLF
 
 Numbers = int | str | Sequence[int] | SequenceSet
 """Which messages: 3, "2:4,9:*", [2, 3, 4]."""

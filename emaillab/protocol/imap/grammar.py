@@ -21,8 +21,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from typing import ClassVar, NoReturn, TypeVar
 
+from emaillab.engine import Outcome, Signal
 from emaillab.message.patterns import compiled
-from emaillab.protocol.machine import Outcome, Refusal, Signal
+from emaillab.protocol.machine import Refusal
 
 Value = TypeVar("Value")
 

@@ -8,11 +8,12 @@ Refusal: NO [CANNOT] 'Work//2026' cannot be a mailbox's name
 
 from __future__ import annotations
 
+from emaillab.engine import Outcome
 from emaillab.protocol.imap.grammar import ImapReply
 from emaillab.protocol.imap.mailboxes import list_line, parse_pattern
 from emaillab.protocol.imap.names import DELIMITER, listed
 from emaillab.protocol.imap.session import ImapSession, no, parse_mailbox
-from emaillab.protocol.machine import Outcome, verb
+from emaillab.protocol.machine import verb
 
 LONGEST_NAME = 255  # octets of UTF-8
 INBOX = "INBOX"

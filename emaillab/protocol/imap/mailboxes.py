@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from emaillab.engine import Outcome
 from emaillab.protocol.backend import Mailbox
 from emaillab.protocol.imap.grammar import SYSTEM_FLAGS, Cursor, ImapReply, flag_list, string
 from emaillab.protocol.imap.names import DELIMITER, decode_name, encode_name, listed
 from emaillab.protocol.imap.session import ImapSession, parse_mailbox
 from emaillab.protocol.imap.view import View
-from emaillab.protocol.machine import Outcome, verb
+from emaillab.protocol.machine import verb
 
 STATUS_ITEMS = ("MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "SIZE")
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from emaillab.engine import Outcome
 from emaillab.protocol.backend import Entry
 from emaillab.protocol.imap.fetch import FLAGS, UID, fetch_answer
 from emaillab.protocol.imap.grammar import Cursor, ImapReply, flag_list
@@ -20,7 +21,7 @@ from emaillab.protocol.imap.search import CHARSETS, Keys, parse_charset, parse_k
 from emaillab.protocol.imap.session import ImapSession, no, parse_mailbox
 from emaillab.protocol.imap.sets import SequenceSet, parse_set, set_of
 from emaillab.protocol.imap.view import View, same_flags
-from emaillab.protocol.machine import Outcome, Refusal, verb
+from emaillab.protocol.machine import Refusal, verb
 
 # store-att-flags = (["+" / "-"] "FLAGS" [".SILENT"]) SP (flag-list / (flag *(SP flag)))      RFC 9051 §9
 _STORE_ITEM = re.compile(rb"([+-]?)FLAGS(\.SILENT)?(?= )", re.IGNORECASE)

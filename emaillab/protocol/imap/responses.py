@@ -13,9 +13,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from emaillab.engine import Outcome
 from emaillab.protocol.imap.grammar import Cursor, GrammarError
 from emaillab.protocol.imap.items import parse_section
-from emaillab.protocol.machine import Outcome
 from emaillab.protocol.stream import ProtocolError, Stream
 
 Value = None | int | str | bytes | tuple["Value", ...]

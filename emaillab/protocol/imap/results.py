@@ -13,11 +13,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from emaillab.engine import Outcome
 from emaillab.message.addresses import Address
 from emaillab.message.words import decode_words
 from emaillab.protocol.imap.grammar import Cursor, GrammarError
 from emaillab.protocol.imap.responses import Tagged, Untagged, Value
-from emaillab.protocol.machine import Outcome
 from emaillab.protocol.stream import ProtocolError
 
 

@@ -21,13 +21,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
 
+from emaillab.engine import Outcome, Signal, State
 from emaillab.protocol import sasl
 from emaillab.protocol.backend import MailReader, Session
 from emaillab.protocol.imap.grammar import ImapReply
 from emaillab.protocol.imap.hierarchy import HierarchyCommands
 from emaillab.protocol.imap.mailboxes import MailboxCommands
 from emaillab.protocol.imap.messages import MessageCommands
-from emaillab.protocol.machine import CLOSED, Outcome, Refusal, Signal, State, Table, verb
+from emaillab.protocol.machine import CLOSED, Refusal, verb
+from emaillab.protocol.table import Table
 
 NOT_AUTHENTICATED, AUTHENTICATING = "NOT_AUTHENTICATED", "AUTHENTICATING"
 AUTHENTICATED, SELECTED = "AUTHENTICATED", "SELECTED"

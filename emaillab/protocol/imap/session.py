@@ -16,13 +16,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from emaillab.engine import Outcome, Signal, State
 from emaillab.protocol.backend import Account, Mailbox, Session
 from emaillab.protocol.imap.fetch import chunks
 from emaillab.protocol.imap.grammar import Cursor, ImapReply, first_word, shown
 from emaillab.protocol.imap.letter import Octets
 from emaillab.protocol.imap.names import decode_name
 from emaillab.protocol.imap.view import View
-from emaillab.protocol.machine import Machine, Outcome, Refusal, Signal, State
+from emaillab.protocol.machine import Machine, Refusal
 from emaillab.protocol.wire import Framer, FramingError, LineFramer, LiteralFramer, LiteralTooBig
 
 LINE_LIMIT = 65536  # octets; clients name hundreds of messages in one line

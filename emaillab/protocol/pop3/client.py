@@ -22,11 +22,11 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
+from emaillab.engine import Outcome
 from emaillab.protocol import sasl
-from emaillab.protocol.machine import Outcome
+from emaillab.protocol.framing.lines import CRLF
 from emaillab.protocol.pop3.grammar import LINE_LIMIT, Reply, parse_reply
 from emaillab.protocol.stream import ProtocolError, Stream
-from emaillab.protocol.wire import CRLF
 
 MULTI_LINE = {"CAPA", "RETR", "TOP"}
 MULTI_LINE_WITHOUT_ARGUMENT = {"LIST", "UIDL", "AUTH"}

@@ -16,9 +16,11 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from emaillab.protocol.machine import Outcome, Refusal, Signal
+from emaillab.engine import Outcome, Signal
+from emaillab.protocol.framing.dots import stuff
+from emaillab.protocol.framing.lines import CRLF
+from emaillab.protocol.machine import Refusal
 from emaillab.protocol.stream import ProtocolError
-from emaillab.protocol.wire import CRLF, stuff
 
 LINE_LIMIT = 255  # octets of a command, CRLF included (RFC 2449 §4)
 PIECE = 48 * 1024 - 3  # octets of a message in one chunk: at most 64 KiB when every third octet is a dot to be stuffed

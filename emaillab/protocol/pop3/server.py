@@ -19,9 +19,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from emaillab.engine import Outcome, Signal
 from emaillab.protocol import sasl
 from emaillab.protocol.backend import Account, MailReader, Session
-from emaillab.protocol.machine import CLOSED, Machine, Outcome, Signal, Table, verb
+from emaillab.protocol.machine import CLOSED, Machine, verb
 from emaillab.protocol.pop3.grammar import (
     LINE_LIMIT,
     Reply,
@@ -36,6 +37,7 @@ from emaillab.protocol.pop3.grammar import (
     top_end,
 )
 from emaillab.protocol.pop3.maildrop import Maildrop
+from emaillab.protocol.table import Table
 from emaillab.protocol.wire import Buffer, Framer, FramingError, LineFramer
 
 AUTHORIZATION, USER_GIVEN, SASL, TRANSACTION, UPDATE = "AUTHORIZATION", "USER_GIVEN", "SASL", "TRANSACTION", "UPDATE"

@@ -19,7 +19,8 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import ClassVar
 
-from emaillab.protocol.machine import Outcome, Refusal, Signal
+from emaillab.engine import Outcome, Signal
+from emaillab.protocol.machine import Refusal, is_plain
 from emaillab.protocol.stream import ProtocolError
 
 MAX_LOCAL_PART, MAX_DOMAIN, MAX_PATH = 64, 255, 256  # octets, RFC 5321 §4.5.3.1
@@ -31,8 +32,8 @@ MAX_LOCAL_PART, MAX_DOMAIN, MAX_PATH = 64, 255, 256  # octets, RFC 5321 §4.5.3.
 class Reply:
     """A server's answer: a code for programs, an enhanced code for better programs, a text for people.
 
-    `text` has one line per line of the reply. `raw` is the reply as it was read; `durable` and `then` are what a
-    server means by it.
+    `text` has one line per line of the reply. `raw` is the reply as it was read; `durable`, `then` and `pause_s` are
+    what a server means by it, as `AnyReply` says.
     Source: RFC 5321 §4.2; RFC 3463.
     """
 
@@ -41,6 +42,7 @@ class Reply:
     text: str = ""
     durable: bool = field(default=False, compare=False, repr=False)
     then: Signal | None = field(default=None, compare=False, repr=False)
+    pause_s: float = field(default=0.0, compare=False, repr=False)
     raw: bytes = field(default=b"", compare=False, repr=False)
     outcome: Outcome = field(init=False, compare=False, repr=False)  # the code in the vocabulary of all protocols
     plain: bool = field(init=False, compare=False, repr=False)  # its octets are all there is to it
@@ -49,7 +51,7 @@ class Reply:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "outcome", Outcome.BAD if self.code in _BAD else _OUTCOMES[self.code // 100])
-        object.__setattr__(self, "plain", not self.durable and self.then is None)
+        object.__setattr__(self, "plain", is_plain(self))
 
     @property
     def lines(self) -> tuple[str, ...]:

@@ -7,9 +7,10 @@ from xml.etree import ElementTree
 import pytest
 
 from emaillab.diagrams.states import draw_states, edges, order
+from emaillab.engine import Outcome
 from emaillab.protocol.backend import Session
 from emaillab.protocol.imap.server import ImapServer
-from emaillab.protocol.machine import CLOSED, Machine, Outcome
+from emaillab.protocol.machine import CLOSED, Machine
 from emaillab.protocol.pop3.server import Pop3Server
 from emaillab.protocol.smtp.server import SmtpServer
 from emaillab.world import Internet

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from emaillab.display import list_kind, show
+from emaillab.engine import Outcome
 from emaillab.protocol.imap.grammar import ImapReply
-from emaillab.protocol.machine import Outcome
 from emaillab.protocol.pop3.grammar import Reply as Pop3Reply
 from emaillab.world import Internet
 

@@ -7,12 +7,13 @@ from dataclasses import replace
 
 import pytest
 
+from emaillab.engine import Outcome, Signal
 from emaillab.net.clock import VirtualClock, WallClock
 from emaillab.net.connection import AHEAD, End, Link, Service
 from emaillab.net.network import MemoryNetwork, Network
 from emaillab.net.outside import dial
 from emaillab.net.tcp import PortInUse, TcpNetwork
-from emaillab.protocol.machine import Machine, Outcome, Reply, Signal, verb
+from emaillab.protocol.machine import Machine, Reply, verb
 
 ZOO = End("zoo.example", "192.0.2.9")
 ME = End("me", "192.0.2.1")

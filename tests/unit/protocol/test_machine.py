@@ -5,14 +5,15 @@ from typing import ClassVar
 
 import pytest
 
-from emaillab.protocol.machine import CLOSED, Machine, Outcome, Refusal, Reply, Signal, Step, verb
+from emaillab.engine import Outcome, Signal, Step
+from emaillab.protocol.machine import CLOSED, Machine, Refusal, Reply, verb
 
 OK, MORE, NO, BAD = Outcome.OK, Outcome.MORE, Outcome.NO, Outcome.BAD
 
 
-class Lift(Machine):
+class Lift(Machine[Reply]):
     START = "GROUND"
-    TRANSITIONS: ClassVar = {
+    MOVES: ClassVar = {
         "GROUND": {"UP": "TOP", ("SECRET", MORE): "ASKED", "KEEP": "GROUND", "READ": "GROUND", "TLS": "GROUND"},
         "TOP": {"DOWN": "GROUND", ("DOWN", NO): "STUCK", "QUIT": CLOSED},
         "ASKED": {"(answer)": "TOP", ("(answer)", NO): "GROUND"},
@@ -26,6 +27,9 @@ class Lift(Machine):
     def __init__(self) -> None:
         super().__init__()
         self.done: list[str] = []
+
+    def say(self, outcome: Outcome, text: str, then: Signal | None = None) -> Reply:
+        return Reply(outcome, text, then=then)
 
     @verb("UP", rfc="0 §1")
     def up(self, args: bytes) -> Reply:
@@ -109,7 +113,7 @@ def test_a_defect_costs_one_command() -> None:
 
 def test_a_table_without_a_method_is_no_machine() -> None:
     with pytest.raises(TypeError, match="Broken's table has FLY, but no method does it"):
-        type("Broken", (Machine,), {"START": "A", "TRANSITIONS": {"A": {"FLY": "A"}}})
+        type("Broken", (Machine,), {"START": "A", "MOVES": {"A": {"FLY": "A"}}})
 
 
 def test_input_waits_while_output_is_pending() -> None:
@@ -210,7 +214,7 @@ class Polite(Lift):
 def test_a_server_that_parts_says_so(idle: bool, words: bytes) -> None:
     lift = Polite()
     lift.receive(b"UP\r\nDO")
-    lift.part(idle=idle)
+    lift.end(idle=idle)
     assert pulled(lift) == [words, Signal.CLOSE]
     assert (lift.state, lift.receive(b"WN\r\n"), lift.serve(b"DOWN\r\n")) == (CLOSED, b"", None)
 
@@ -222,5 +226,5 @@ def test_nothing_is_said_into_half_an_answer_or_a_handshake() -> None:
     before_tls.feed(b"TLS\r\n")
     assert pulled(before_tls) == [b"OK go\r\n", Signal.START_TLS]
     for lift in (in_the_middle, before_tls):
-        lift.part(idle=False)
+        lift.end(idle=False)
         assert pulled(lift) == [Signal.CLOSE]

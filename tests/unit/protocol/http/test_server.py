@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from emaillab.engine import Signal, Step
 from emaillab.protocol.backend import Session
 from emaillab.protocol.http.server import MAX_HEADER, HttpServer
-from emaillab.protocol.machine import Signal, Step
 
 GET = b"GET /a HTTP/1.1\r\nHost: b.example\r\n\r\n"
 

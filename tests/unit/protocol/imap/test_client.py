@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from emaillab.engine import Outcome, Signal
 from emaillab.protocol.backend import Session
 from emaillab.protocol.imap.client import ImapClient, Refused
 from emaillab.protocol.imap.server import ImapServer
-from emaillab.protocol.machine import Outcome, Signal
 from emaillab.protocol.stream import ProtocolError
 from tests.dialogues.fakes import RECEIVED_AT, FakeHost
 

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from emaillab.engine import Outcome, Signal, Step
 from emaillab.protocol.backend import Session
 from emaillab.protocol.imap.server import ImapServer
 from emaillab.protocol.imap.session import LINE_LIMIT
-from emaillab.protocol.machine import Outcome, Signal, Step
 from tests.dialogues.fakes import RECEIVED_AT, FakeHost, FakeMailbox
 
 LETTER = b"From: bob@b.example\r\nSubject: lunch\r\n\r\nAt noon?\r\n"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from emaillab.protocol.machine import Outcome
+from emaillab.engine import Outcome
 from emaillab.protocol.pop3 import DropListing, Pop3Client, Refused, ScanListing, UniqueId
 from emaillab.protocol.stream import ProtocolError
 from tests.dialogues.fakes import RECEIVED_AT

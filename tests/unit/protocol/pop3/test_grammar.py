@@ -2,7 +2,8 @@
 
 import pytest
 
-from emaillab.protocol.machine import Outcome, Refusal
+from emaillab.engine import Outcome
+from emaillab.protocol.machine import Refusal
 from emaillab.protocol.pop3 import Reply
 from emaillab.protocol.pop3.grammar import parse_auth, parse_reply, parse_top, stuffed_lines
 from emaillab.protocol.stream import ProtocolError

@@ -3,10 +3,11 @@
 import base64
 
 import pytest
-
-from emaillab.protocol.machine import CLOSED, Signal, Step
-from emaillab.protocol.pop3 import Pop3Server
 from emaillab.protocol.wire import unstuff
+
+from emaillab.engine import Signal, Step
+from emaillab.protocol.machine import CLOSED
+from emaillab.protocol.pop3 import Pop3Server
 from tests.dialogues.fakes import RECEIVED_AT
 from tests.dialogues.fakes_pop3 import Pop3Host
 

@@ -69,7 +69,7 @@ def test_a_session_by_hand(host: FakeHost, connect: Callable[..., SmtpClient]) -
     assert client.rset().ok
     assert client.quit().code == 221
     assert client.stream.closed
-    assert host.kept[0][1] == b".hidden\r\nlast line\r\n"
+    assert host.accepted[0][1] == b".hidden\r\nlast line\r\n"
 
 
 def test_a_command_is_one_line(connect: Callable[..., SmtpClient]) -> None:
@@ -135,7 +135,7 @@ def test_each_recipient_has_its_fate(host: FakeHost, connect: Callable[..., Smtp
     }
     assert [result.reply_for(path).text for path in paths[:2]] == ["kept as Q1", "no such user here"]
     assert list(result.refused) == paths[1:4]
-    [(envelope, content)] = host.kept
+    [(envelope, content)] = host.accepted
     assert (envelope.size, envelope.body, content) == (len(LETTER), "7BIT", LETTER)
     segments = len(client.stream.sent) - 1  # without EHLO
     assert segments == (7 if pipelining is False else 2)
@@ -170,7 +170,7 @@ def test_after_a_refusal_the_session_is_ready_for_the_next_letter(
         assert result.final.enhanced == final
     assert list(result.refused) == refused
     assert client.send("alice@a.example", ["bob@b.example"], LETTER, pipelining=pipelining).accepted
-    assert [content for _, content in host.kept] == [LETTER]
+    assert [content for _, content in host.accepted] == [LETTER]
 
 
 @pytest.mark.parametrize(("mail", "rcpt"), [(b"250 ok\r\n", b"550 no\r\n"), (b"550 no\r\n", b"503 no\r\n")])
@@ -195,14 +195,14 @@ def test_8_bit_content_needs_8bitmime(host: FakeHost, connect: Callable[..., Smt
     assert len(client.stream.sent) == 1
     client.ehlo("a.example")
     assert client.send("alice@a.example", ["bob@b.example"], raw).accepted
-    assert (host.kept[0][0].body, host.kept[0][1]) == ("8BITMIME", raw)
+    assert (host.accepted[0][0].body, host.accepted[0][1]) == ("8BITMIME", raw)
 
 
 def test_line_ends_of_a_text_editor_are_made_crlf(host: FakeHost, connect: Callable[..., SmtpClient]) -> None:
     client = connect()
     client.ehlo("a.example")
     assert client.send("alice@a.example", ["bob@b.example"], b"Subject: hi\n\n.\rx\r\ny").accepted
-    assert host.kept[0][1] == b"Subject: hi\r\n\r\n.\r\nx\r\ny\r\n"
+    assert host.accepted[0][1] == b"Subject: hi\r\n\r\n.\r\nx\r\ny\r\n"
 
 
 @pytest.mark.parametrize("how", ["login", "auth_plain", "auth_login"])

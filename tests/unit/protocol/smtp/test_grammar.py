@@ -2,7 +2,8 @@
 
 import pytest
 
-from emaillab.protocol.machine import Outcome, Refusal
+from emaillab.engine import Outcome
+from emaillab.protocol.machine import Refusal
 from emaillab.protocol.smtp.grammar import (
     Reply,
     parse_forward_path,

@@ -2,9 +2,11 @@
 
 import pytest
 
+from emaillab.engine import Signal, Step
 from emaillab.protocol.backend import Envelope, Session
-from emaillab.protocol.machine import CLOSED, Signal, Step
+from emaillab.protocol.machine import CLOSED
 from emaillab.protocol.smtp import SmtpServer
+from emaillab.protocol.smtp.server import smtp_server
 from tests.dialogues.fakes import FakeHost
 
 ENVELOPE = b"MAIL FROM:<alice@a.example>\r\nRCPT TO:<bob@b.example>\r\n"
@@ -24,7 +26,7 @@ def session_with(host: FakeHost, said: bytes = b"", **facts: object) -> SmtpServ
 def test_the_host_is_told_the_envelope(host: FakeHost) -> None:
     server = session_with(host, b"EHLO laptop.example\r\nMAIL FROM:<alice@a.example> SIZE=7 BODY=8bitmime\r\n")
     server.receive(b"RCPT TO:<bob@b.example>\r\nRCPT TO:<Postmaster>\r\nDATA\r\nhello\r\n.\r\n")
-    assert host.kept == [
+    assert host.accepted == [
         (Envelope("alice@a.example", ["bob@b.example", "Postmaster"], "8BITMIME", 7), b"hello\r\n"),
     ]
     assert (server.session.helo, server.session.esmtp) == ("laptop.example", True)
@@ -38,7 +40,7 @@ def test_the_second_letter_of_a_session_has_its_own_envelope(host: FakeHost) -> 
         b"EHLO a\r\n" + ENVELOPE + b"DATA\r\none\r\n.\r\n"
         b"MAIL FROM:<>\r\nRCPT TO:<alice@b.example>\r\nDATA\r\ntwo\r\n.\r\n",
     )
-    assert [(e.reverse_path, e.forward_paths) for e, _ in host.kept] == [
+    assert [(e.reverse_path, e.forward_paths) for e, _ in host.accepted] == [
         ("alice@a.example", ["bob@b.example"]),
         ("", ["alice@b.example"]),
     ]
@@ -47,7 +49,7 @@ def test_the_second_letter_of_a_session_has_its_own_envelope(host: FakeHost) -> 
 def test_five_points_1_no_blank_line_is_added_and_none_is_lost(host: FakeHost) -> None:
     for content in (b"", b"\r\n", b"x\r\n\r\n", b"\r\n.\r\n"):
         session_with(host, b"HELO a\r\n" + ENVELOPE + b"DATA\r\n" + content.replace(b".", b"..") + b".\r\n")
-        assert host.kept.pop()[1] == content
+        assert host.accepted.pop()[1] == content
 
 
 def test_five_points_2_starttls_forgets_everything(host: FakeHost) -> None:
@@ -75,14 +77,14 @@ def test_five_points_3_every_reply_but_three_carries_an_enhanced_code(host: Fake
 
 def test_five_points_4_the_case_of_a_local_part_is_kept(host: FakeHost) -> None:
     session_with(host, b"HELO a\r\n" + ENVELOPE.replace(b"bob", b"BoB") + b"DATA\r\nx\r\n.\r\n")
-    assert host.kept[0][0].forward_paths == ["BoB@b.example"]
+    assert host.accepted[0][0].forward_paths == ["BoB@b.example"]
 
 
 def test_five_points_5_the_250_stands_behind_a_commit(host: FakeHost) -> None:
     server = session_with(host, b"HELO a\r\n" + ENVELOPE + b"DATA\r\n")
     server.feed(b"hello\r\n.\r\nQUIT\r\n")
     assert server.pull() is Signal.COMMIT
-    assert len(host.kept) == 1
+    assert len(host.accepted) == 1
     assert server.pull() == b"250 2.0.0 kept as Q1\r\n"
 
 
@@ -97,7 +99,7 @@ def test_a_failed_commit_is_451_and_the_session_goes_on(host: FakeHost) -> None:
 def test_a_connection_that_breaks_in_the_content_leaves_nothing(host: FakeHost) -> None:
     server = session_with(host, b"HELO a\r\n" + ENVELOPE + b"DATA\r\nhello\r\n.")
     server.disconnected()
-    assert host.kept == []
+    assert host.accepted == []
     assert server.pull() is None
 
 
@@ -152,7 +154,8 @@ def test_each_unit_belongs_to_one_phase(host: FakeHost) -> None:
 
 
 def test_a_server_of_an_older_kind_neither_announces_nor_takes_what_it_is_without(host: FakeHost) -> None:
-    server = session_with(host, without=frozenset(["8BITMIME", "SIZE"]))
+    server = smtp_server(frozenset(["8BITMIME", "SIZE"]))(host, Session("b.example", "192.0.2.7"))
+    assert type(server) is smtp_server(frozenset(["SIZE", "8BITMIME"]))  # composed once, and kept
     greeting = server.receive(b"EHLO a\r\n")
     assert b"PIPELINING" in greeting
     assert b"8BITMIME" not in greeting

@@ -1,6 +1,6 @@
 """How does an engine hand out what it has to say? Chunk by chunk, as its driver pulls: what nobody pulls costs nothing.
 
->>> class Counter(Speaker):
+>>> class Counter(BaseEngine):
 ...     def _go_on(self) -> bool:
 ...         self._out.append(iter([b"one ", b"two "]))
 ...         self._out.append(Signal.CLOSE)
@@ -15,26 +15,29 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from emaillab.engine import Signal
+from emaillab.engine import Elsewhere, Output, Pause, Signal, Step
 
 # Looking a member up on its Enum costs as much as a function call, and the loop below does it for every unit.
 _START_TLS = Signal.START_TLS
 
 
-class Speaker:
+class BaseEngine:
     """What the engines of all protocols have in common: octets come in, and chunks and signals are pulled out."""
+
+    watch: Callable[[Step], None] | None = None
+    """Who is told of each unit as it is served."""
 
     def __init__(self) -> None:
         self.errors: list[Exception] = []
-        self._out: deque[bytes | Signal | Iterator[bytes]] = deque()
+        self._out: deque[Output | Iterator[bytes]] = deque()
         self._produced = 0  # octets said since the connection began
         self._paused = False  # until the driver has started TLS
 
     feed: Callable[[bytes], None]
     """Take octets from the peer; nothing is done with them before the next `pull`."""
 
-    def pull(self) -> bytes | Signal | None:
-        """Return the next octets for the peer, a Signal for the driver, or None: the engine waits for input."""
+    def pull(self) -> Output | None:
+        """Return the next octets for the peer, what the driver has to do, or None: the engine waits for input."""
         out = self._out
         while True:
             while out:
@@ -43,15 +46,21 @@ class Speaker:
                     out.popleft()
                     self._produced += len(head)
                     return head
-                if isinstance(head, Signal):
+                if isinstance(head, Signal | Pause | Elsewhere):
                     out.popleft()
                     self._paused = head is _START_TLS
                     return head
-                if chunk := self._next_chunk(head):
+                chunk = self._next_chunk(head)
+                if chunk:
                     self._produced += len(chunk)
                     return chunk
             if not self._go_on():
                 return None
+
+    def serve(self, data: bytes) -> bytes | None:
+        """Take octets; there is no short way to the answer unless an engine knows one: `pull` it."""
+        self.feed(data)
+        return None
 
     def receive(self, data: bytes) -> bytes:
         """Take octets and return all there is to say: `feed` and `pull` in one, for a peer that always reads."""
@@ -60,10 +69,20 @@ class Speaker:
         while (item := self.pull()) is not None:
             if isinstance(item, bytes):
                 out.append(item)
+            elif isinstance(item, Elsewhere):
+                item.work()
         return b"".join(out)
 
+    def wake(self) -> None:
+        """Find out what there is to say unasked; nothing in most protocols."""
+
+    def end(self, *, idle: bool) -> None:
+        """Close the connection of the server's own accord; half an answer is not completed."""
+        self._out.clear()
+        self._out.append(Signal.CLOSE)
+
     def disconnected(self) -> None:
-        """Tell the engine that the peer is gone; whatever it had not confirmed is dropped."""
+        """Forget the peer, which is gone; whatever it had not confirmed is dropped."""
         raise NotImplementedError
 
     def _go_on(self) -> bool:
