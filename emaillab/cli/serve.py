@@ -24,6 +24,7 @@ from functools import partial
 from pathlib import Path
 
 from emaillab.cli import CommandError, port
+from emaillab.engine import Engine
 from emaillab.host.mailhost import IMPLICIT_TLS, PORTS, MailHost
 from emaillab.host.store import Store, StoreError
 from emaillab.net.clock import WallClock
@@ -33,7 +34,7 @@ from emaillab.net.tls import Authority
 from emaillab.net.transcript import Transcript
 from emaillab.net.zones import ZoneError, host_name
 from emaillab.protocol.backend import Envelope, Session
-from emaillab.protocol.machine import Refusal, verb
+from emaillab.protocol.machine import Refusal
 from emaillab.protocol.smtp.grammar import Reply
 from emaillab.protocol.smtp.server import SmtpServer
 
@@ -203,7 +204,7 @@ class DiscardingHost(MailHost):
         """Drop the letter, also one that was written in webmail."""
         return self.token()
 
-    def _smtp(self, session: Session) -> SmtpServer:
+    def _smtp(self, session: Session) -> Engine:
         return DiscardingServer(self, session)
 
 
@@ -212,10 +213,9 @@ class DiscardingServer(SmtpServer):
 
     DISCARDED = Reply(250, "2.0.0", "discarded").rendered()
 
-    @verb("<content> CRLF .", rfc="5321 §4.1.1.4", name="(content)")
-    def content(self, content: bytes) -> Reply:
+    def keep(self, content: bytes) -> Reply:
         """Drop the letter: there is nothing that has to be kept before the 250."""
-        self.envelope = Envelope("")
+        self.end_transaction()
         return self.DISCARDED
 
 

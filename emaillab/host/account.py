@@ -32,6 +32,10 @@ class StoredAccount:
     def __repr__(self) -> str:
         return f"<StoredAccount {self.name}: {', '.join(self.mailbox_names())}>"
 
+    def key(self, mechanism: str) -> bytes | None:
+        """Return None: passwords are kept, and no keys of mechanisms that need none."""
+        return None
+
     @property
     def inbox(self) -> StoredMailbox:
         """The mailbox that is always there."""

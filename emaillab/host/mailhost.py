@@ -31,6 +31,7 @@ from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from emaillab.engine import Engine
 from emaillab.host.policy import POSTMASTER, Policy, each, split_address
 from emaillab.host.queue import Queue
 from emaillab.host.queue_store import QueuedLetter, Recipient
@@ -38,13 +39,15 @@ from emaillab.host.relay import MAX_HOPS, Attempt, exchanges_for, hand_on, recei
 from emaillab.host.store import Store
 from emaillab.host.submission import missing_fields
 from emaillab.net.clock import Clock
-from emaillab.net.connection import Connection, End, Engine, Service
+from emaillab.net.connection import Connection, End, Service
 from emaillab.net.dns import Resolver
 from emaillab.protocol.backend import Account, Envelope, Session
+from emaillab.protocol.failures import Failures
 from emaillab.protocol.machine import Refusal
+from emaillab.protocol.sasl import Kept
 from emaillab.protocol.smtp.client import SmtpClient
 from emaillab.protocol.smtp.grammar import Reply
-from emaillab.protocol.smtp.server import SmtpServer
+from emaillab.protocol.smtp.server import smtp_server
 from emaillab.protocol.stream import Stream
 
 if TYPE_CHECKING:
@@ -99,7 +102,7 @@ class MailHost:
         tls: makes the server's end of TLS. plain_login: whether passwords may come in the clear from anywhere;
             from the machine itself they may, unless `require_tls`. log: whether to keep a Custody note of every letter.
         aliases: local part → the address, or addresses, that get its mail instead; see `add_alias`.
-        without: SMTP extensions that it leaves out, of SmtpServer.OPTIONAL, such as "8BITMIME".
+        without: SMTP extensions that it leaves out, of `smtp.server.OPTIONAL`, such as "8BITMIME".
         converts: whether it re-encodes 8-bit letters for a server without 8BITMIME, instead of returning them.
         completes: whether it adds Date and Message-ID to a letter that is submitted without them.
         max_hops: how many Received fields a letter may have when it comes, before it is taken to be in a loop.
@@ -148,10 +151,8 @@ class MailHost:
         self.max_size, self.max_hops = self.policy.max_size, max_hops
         self._rng = rng or random.Random()
         self.converts, self.completes = converts, completes
-        self._without = frozenset(map(str.upper, each(without)))
-        if unknown := self._without - SmtpServer.OPTIONAL:
-            optional = ", ".join(sorted(SmtpServer.OPTIONAL))
-            raise ValueError(f"a server here can be without {optional}, not without {', '.join(sorted(unknown))}")
+        self.smtp_server = smtp_server(frozenset(map(str.upper, each(without))))
+        self.failures = Failures()
         self._secret = rng.randbytes(32) if rng else secrets.token_bytes(32)  # without a seed there may be real users
         self._resolver, self._tls = resolver or Resolver(), tls
         self._reverse = reverse
@@ -233,8 +234,8 @@ class MailHost:
         """Return several services."""
         return [self.service(name) for name in names]
 
-    def _smtp(self, session: Session) -> SmtpServer:
-        return SmtpServer(self, session)
+    def _smtp(self, session: Session) -> Engine:
+        return self.smtp_server(self, session)
 
     def _pop3(self, session: Session) -> Engine:
         from emaillab.protocol.pop3.server import Pop3Server  # here, so that a world is up before a student blinks
@@ -274,7 +275,6 @@ class MailHost:
             require_tls=self._require_tls,
             submission=service in ("submission", "smtps"),
             http=service in ("http", "https"),
-            without=self._without,
             tokens=self.token,
         )
         connection.encrypted = partial(setattr, session, "tls")
@@ -290,17 +290,17 @@ class MailHost:
         """Refuse what the policy refuses."""
         self.policy.check_recipient(session, envelope, forward_path)
 
-    def check_password(self, user: str, password: str) -> str | None:
-        """Return the account's name if the password is right; users log in as NAME or NAME@DOMAIN."""
+    def kept(self, user: str) -> Kept | None:
+        """Return what is kept of a user's account; users log in as NAME or NAME@DOMAIN."""
         local, domain = split_address(user)
-        if domain and domain not in self.policy.domains:
-            return None
-        return local if self.store.check_password(local, password) else None
+        return None if domain and domain not in self.policy.domains else self.store.account(local)
 
-    def log_in(self, user: str, password: str) -> Account | None:
-        """Return the account when name and password fit."""
-        name = self.check_password(user, password)
-        return self.store.account(name) if name else None
+    def account(self, name: str) -> Account:
+        """Return a user's account. Raises: KeyError when there is none."""
+        account = self.store.account(name)
+        if account is None:
+            raise KeyError(f"{self.name} has no user {name}")
+        return account
 
     def accept(self, session: Session, envelope: Envelope, content: bytes) -> str:
         """Take responsibility for a letter: into our users' mailboxes, into the queue for all others."""

@@ -23,7 +23,7 @@ from emaillab.message.parameters import encode_parameter, parse_parameters
 from emaillab.message.sizes import b64_size, best_encoding, is_text
 from emaillab.message.utf7 import decode_name, encode_name
 from emaillab.message.words import decode_words, encode_words
-from emaillab.protocol.wire import stuff, unstuff
+from emaillab.protocol.framing.dots import stuff, unstuff
 
 OCTETS = st.binary(max_size=400) | st.lists(
     st.sampled_from([b" ", b"\t", b"\r\n", b"\r", b"\n", b"=", b".", b"a" * 70, b"\xe9"]), max_size=30

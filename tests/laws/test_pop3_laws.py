@@ -3,11 +3,11 @@
 from itertools import pairwise
 
 import pytest
-from emaillab.protocol.wire import complete, unstuff
 from hypothesis import given
 from hypothesis import strategies as st
 
 from emaillab.engine import Outcome, Signal
+from emaillab.protocol.framing.dots import complete, unstuff
 from emaillab.protocol.machine import CLOSED
 from emaillab.protocol.pop3 import DropListing, Pop3Client, Pop3Server, Reply, ScanListing, UniqueId, grammar
 from tests.dialogues.fakes_pop3 import Pop3Host, Wire

@@ -11,8 +11,8 @@ from emaillab.message.fields import parse_header
 from emaillab.net.clock import VirtualClock
 from emaillab.net.dns import MX, A, Resolver, Zone
 from emaillab.protocol.backend import Envelope, Session
+from emaillab.protocol.framing.lines import bare_line_end
 from emaillab.protocol.machine import Refusal
-from emaillab.protocol.wire import bare_line_end
 
 LETTER = b"From: a@x.example\r\nSubject: hi\r\nMessage-ID: <1@x.example>\r\n\r\nhello\r\n"
 
@@ -222,9 +222,11 @@ def test_a_host_passes_over_itself_and_those_behind_it(host: MailHost) -> None:
 
 
 def test_users_log_in_with_and_without_their_domain(host: MailHost) -> None:
-    assert host.check_password("bob", "secret") == host.check_password("bob@b.example", "secret") == "bob"
-    assert host.check_password("bob@far.example", "secret") is None
-    assert host.check_password("bob", "wrong") is None
+    kept = host.kept("bob")
+    assert kept is not None
+    assert kept is host.kept("bob@b.example") is host.account("bob")
+    assert host.kept("bob@far.example") is None
+    assert (kept.name, kept.password, kept.key("SCRAM-SHA-256")) == ("bob", "secret", None)
 
 
 def test_the_clock_may_be_wrong_and_says_so_in_its_zone() -> None:

@@ -26,7 +26,7 @@ from emaillab.message.sizes import (
     words_room,
 )
 from emaillab.message.words import encode_words, find_words
-from emaillab.protocol.wire import stuff
+from emaillab.protocol.framing.dots import stuff
 
 
 def test_b64_size_is_exact_for_every_length() -> None:

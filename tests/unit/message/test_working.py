@@ -28,8 +28,8 @@ from emaillab.message.working import (
     quoted_printable_reading,
     quoted_printable_working,
 )
+from emaillab.protocol.framing.dots import unstuff
 from emaillab.protocol.stuffing import stuffing_working
-from emaillab.protocol.wire import unstuff
 
 # --- base64 ---
 

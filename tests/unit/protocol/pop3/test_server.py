@@ -3,9 +3,9 @@
 import base64
 
 import pytest
-from emaillab.protocol.wire import unstuff
 
 from emaillab.engine import Signal, Step
+from emaillab.protocol.framing.dots import unstuff
 from emaillab.protocol.machine import CLOSED
 from emaillab.protocol.pop3 import Pop3Server
 from tests.dialogues.fakes import RECEIVED_AT

@@ -4,20 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from emaillab.protocol.wire import (
-    Buffer,
-    ContentFramer,
-    ContentTooBig,
-    Framer,
-    FramingError,
-    LineFramer,
-    LineTooLong,
-    LiteralFramer,
-    LiteralTooBig,
-    complete,
-    stuff,
-    unstuff,
-)
+from emaillab.protocol.framing.content import ContentFramer, ContentTooBig
+from emaillab.protocol.framing.dots import complete, stuff, unstuff
+from emaillab.protocol.framing.framer import Buffer, Framer, FramingError
+from emaillab.protocol.framing.lines import LineFramer, LineTooLong
+from emaillab.protocol.framing.literals import LiteralFramer, LiteralTooBig
 
 
 def units(framer: Framer, data: bytes, step: int) -> Iterator[bytes | str]:

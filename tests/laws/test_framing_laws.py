@@ -6,19 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emaillab.protocol.framing.content import ContentFramer
+from emaillab.protocol.framing.dots import complete, stuff, unstuff
+from emaillab.protocol.framing.framer import Buffer, Framer, FramingError
+from emaillab.protocol.framing.lines import LineFramer, bare_line_end
+from emaillab.protocol.framing.literals import LiteralFramer
 from emaillab.protocol.sasl import SaslError, decode, encode
-from emaillab.protocol.wire import (
-    Buffer,
-    ContentFramer,
-    Framer,
-    FramingError,
-    LineFramer,
-    LiteralFramer,
-    bare_line_end,
-    complete,
-    stuff,
-    unstuff,
-)
 
 # Octets that framing cares for, and some that it does not.
 TROUBLE = st.lists(
