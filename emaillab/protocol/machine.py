@@ -251,7 +251,7 @@ class Machine(BaseEngine, Generic[AReply]):
         """Refuse a unit over USUAL_LINE octets, if its verb may not have so many. Raises: Refusal."""
 
     def verb_of(self, broken: bytes) -> str:
-        """Return the verb of a line that is refused as a whole, "" when it shows none; for its phase only."""
+        """Return the verb of a line that is refused as a whole, "" when it shows none."""
         return ""
 
     def render(self, reply: AReply) -> bytes:
@@ -321,9 +321,8 @@ class Machine(BaseEngine, Generic[AReply]):
         try:
             unit = self.framer.take(self.buffer)
         except FramingError as error:
-            mode = self._at.mode
-            name = mode or self.verb_of(error.unit)
-            self._queue(self._conclude(name, self._at.cells.get(mode), self.misframed(error)))
+            name = self._at.mode or self.verb_of(error.unit)
+            self._queue(self._conclude(name, self._at.cells.get(name), self.misframed(error)))
             return True
         if unit is None:
             return self.framer.invites and self._invite()
@@ -337,9 +336,9 @@ class Machine(BaseEngine, Generic[AReply]):
         try:
             if not name:
                 name, args = self.split(unit)
-                if len(unit) > self.USUAL_LINE:
-                    self.check_length(name, unit)
             cell = at.cells.get(name)
+            if len(unit) > self.USUAL_LINE and not at.mode:
+                self.check_length(name, unit)
             reply = cell.method(self, args) if cell is not None else self._refuse(name)
         except Refusal as refusal:
             reply = cast(AReply, refusal.reply)

@@ -152,12 +152,18 @@ class SmtpClientSession:
         raw = ready_to_send(raw)
         if (refused := self.cannot_carry(raw)) is not None:
             return SendResult(False, {}, refused)
-        paths = list(dict.fromkeys([forward_paths] if isinstance(forward_paths, str) else forward_paths))
-        lines = [path_command("MAIL FROM", reverse_path, self.mail_parameters(raw))]
-        lines += [path_command("RCPT TO", path, {}) for path in paths]
+        lines, paths = self.envelope_lines(reverse_path, forward_paths, raw)
         if pipelining is True or (pipelining == "auto" and "PIPELINING" in self.extensions):
             return self._send_pipelined(lines, paths, raw)
         return self.send_in_turn(lines, paths, lambda: self.transfer(raw))
+
+    def envelope_lines(
+        self, reverse_path: str, forward_paths: str | Iterable[str], raw: bytes
+    ) -> tuple[list[bytes], list[str]]:
+        """Return MAIL and RCPT as lines, and the recipients, each once."""
+        paths = list(dict.fromkeys([forward_paths] if isinstance(forward_paths, str) else forward_paths))
+        lines = [path_command("MAIL FROM", reverse_path, self.mail_parameters(raw))]
+        return lines + [path_command("RCPT TO", path, {}) for path in paths], paths
 
     def cannot_carry(self, raw: bytes) -> Reply | None:
         """Return why the server cannot be given a content, in the words of a reply; None when it can."""

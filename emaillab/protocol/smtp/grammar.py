@@ -43,6 +43,7 @@ class Reply:
     durable: bool = field(default=False, compare=False, repr=False)
     then: Signal | None = field(default=None, compare=False, repr=False)
     pause_s: float = field(default=0.0, compare=False, repr=False)
+    means: Outcome | None = field(default=None, compare=False, repr=False)  # where the code alone does not tell
     raw: bytes = field(default=b"", compare=False, repr=False)
     outcome: Outcome = field(init=False, compare=False, repr=False)  # the code in the vocabulary of all protocols
     plain: bool = field(init=False, compare=False, repr=False)  # its octets are all there is to it
@@ -50,7 +51,9 @@ class Reply:
     body: ClassVar[None] = None  # an SMTP server never sends more than its replies
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "outcome", Outcome.BAD if self.code in _BAD else _OUTCOMES[self.code // 100])
+        object.__setattr__(
+            self, "outcome", self.means or (Outcome.BAD if self.code in _BAD else _OUTCOMES[self.code // 100])
+        )
         object.__setattr__(self, "plain", is_plain(self))
 
     @property
