@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
+from emaillab.protocol.envelope import Envelope, Recipient
+
 NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 """What a clock shows that nobody has set."""
 
@@ -50,16 +52,6 @@ class Session:
         return self.secure or (self.loopback and not self.require_tls)
 
 
-@dataclass(slots=True)
-class Envelope:
-    """What SMTP says of a letter beside the letter: where it comes from and goes to (RFC 5321 §2.3.1)."""
-
-    reverse_path: str  # "" is the null reverse-path <>
-    forward_paths: list[str] = field(default_factory=list)
-    body: str = "7BIT"
-    size: int | None = None
-
-
 class MailAcceptor(Protocol):
     """The host as its SMTP server sees it. Each check raises Refusal with an SMTP reply."""
 
@@ -68,8 +60,8 @@ class MailAcceptor(Protocol):
     def check_sender(self, session: Session, envelope: Envelope) -> None:
         """Refuse a reverse-path or the SIZE announced with it."""
 
-    def check_recipient(self, session: Session, envelope: Envelope, forward_path: str) -> None:
-        """Refuse a forward-path: unknown user, relaying denied, too many."""
+    def check_recipient(self, session: Session, envelope: Envelope, recipient: Recipient) -> None:
+        """Refuse a recipient: unknown user, relaying denied, too many."""
 
     def check_password(self, user: str, password: str) -> str | None:
         """Return the account's name if the password is right."""

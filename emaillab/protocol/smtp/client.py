@@ -26,8 +26,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from emaillab.protocol import sasl
+from emaillab.protocol.envelope import Recipient
 from emaillab.protocol.machine import Outcome
 from emaillab.protocol.smtp.grammar import Reply, parse_reply, parse_reply_line, path_command
+from emaillab.protocol.smtp.xtext import encode_xtext
 from emaillab.protocol.stream import ProtocolError, Stream
 from emaillab.protocol.wire import bare_line_end, complete, stuff
 
@@ -173,33 +175,58 @@ class SmtpClient:
     def send(
         self,
         reverse_path: str,
-        forward_paths: Iterable[str],
+        recipients: str | Iterable[str | Recipient],
         raw: bytes,
         *,
         pipelining: bool | Literal["auto"] = "auto",
+        ret: str = "",
+        envid: str = "",
+        smtputf8: bool = False,
     ) -> SendResult:
         """Carry out one mail transaction. Lines that end in LF or CR alone are sent with CRLF.
 
+        Args: recipients: addresses, or Recipient values. ret, envid: as in Envelope; these, and what recipients ask
+            for, are said to a server with DSN only. smtputf8: whether addresses or header need not be ASCII.
         Returns: what became of the letter; the session is ready for the next one.
         Raises: TypeError for a letter that is not octets.
-        Source: RFC 5321 §3.3; RFC 1870 §5, 2920 §3.1, 6152 §3.
+        Source: RFC 5321 §3.3; RFC 1870 §5, 2920 §3.1, 3461 §5.2.1, 6152 §3, 6531 §3.2.
         """
         if not isinstance(raw, bytes):
             raise TypeError(f"a letter goes out as octets, not as {type(raw).__name__}: bytes(letter), text.encode()")
         raw = complete(raw if bare_line_end(raw) is None else _ANY_LINE_END.sub(b"\r\n", raw))
+        by_path = _by_path(recipients)
+        paths = list(by_path)
+        if smtputf8 and "SMTPUTF8" not in self.extensions and not _ascii_only(reverse_path, paths, raw):
+            return SendResult(False, {}, Reply(554, "5.6.7", "not sent: not all ASCII, and no SMTPUTF8 at the server"))
         if not raw.isascii() and "8BITMIME" not in self.extensions:
             return SendResult(False, {}, Reply(554, "5.6.3", "not sent: 8-bit content, and no 8BITMIME at the server"))
-        parameters: dict[str, object] = {}
-        if "SIZE" in self.extensions:
-            parameters["SIZE"] = len(raw)
-        if not raw.isascii():
-            parameters["BODY"] = "8BITMIME"
-        paths = list(dict.fromkeys([forward_paths] if isinstance(forward_paths, str) else forward_paths))
+        parameters = self._mail_parameters(raw, ret, envid, smtputf8)
         lines = [path_command("MAIL FROM", reverse_path, parameters)]
-        lines += [path_command("RCPT TO", path, {}) for path in paths]
+        lines += [path_command("RCPT TO", path, self._rcpt_parameters(one)) for path, one in by_path.items()]
         if pipelining is True or (pipelining == "auto" and "PIPELINING" in self.extensions):
             return self._send_pipelined(lines, paths, raw)
         return self._send_in_turn(lines, paths, raw)
+
+    def _mail_parameters(self, raw: bytes, ret: str, envid: str, smtputf8: bool) -> dict[str, object]:
+        """Return what MAIL says beside the reverse-path, as far as this server knows the words."""
+        said = (
+            ("SIZE", "SIZE", len(raw)),
+            ("8BITMIME", "BODY", "" if raw.isascii() else "8BITMIME"),
+            ("SMTPUTF8", "SMTPUTF8", smtputf8),
+            ("DSN", "RET", ret),
+            ("DSN", "ENVID", encode_xtext(envid)),
+        )
+        return {name: value for extension, name, value in said if extension in self.extensions and value}
+
+    def _rcpt_parameters(self, recipient: Recipient) -> dict[str, object]:
+        """Return what RCPT says beside the forward-path. Source: RFC 3461 §4.1, §4.2."""
+        wishes: dict[str, object] = {}
+        if "DSN" in self.extensions and recipient.notify:
+            wishes["NOTIFY"] = recipient.notify_value
+        if "DSN" in self.extensions and recipient.orcpt:
+            kind, _, address = recipient.orcpt.partition(";")
+            wishes["ORCPT"] = f"{kind};{encode_xtext(address)}"
+        return wishes
 
     def _send_in_turn(self, lines: list[bytes], paths: list[str], raw: bytes) -> SendResult:
         """Wait for each reply before the next command."""
@@ -266,6 +293,20 @@ class SmtpClient:
 
 
 _ANY_LINE_END = re.compile(rb"\r\n|\r|\n")
+
+
+def _by_path(recipients: str | Iterable[str | Recipient]) -> dict[str, Recipient]:
+    """Return recipients as values by address, each address once; a string alone is one address, and not its letters."""
+    found: dict[str, Recipient] = {}
+    for one in [recipients] if isinstance(recipients, str) else recipients:
+        recipient = Recipient(one) if isinstance(one, str) else one
+        found.setdefault(recipient.forward_path, recipient)
+    return found
+
+
+def _ascii_only(reverse_path: str, paths: list[str], raw: bytes) -> bool:
+    """Tell whether a server without SMTPUTF8 can take a letter after all (RFC 6531 §3.2)."""
+    return all(map(str.isascii, (reverse_path, *paths))) and raw.partition(b"\r\n\r\n")[0].isascii()
 
 
 def _extensions(reply: Reply) -> dict[str, str]:

@@ -1,10 +1,11 @@
 """What does an SMTP server say, and when?
 
->>> from emaillab.protocol.backend import Envelope, Session
+>>> from emaillab.protocol.backend import Session
+>>> from emaillab.protocol.envelope import Envelope, Recipient
 >>> class PostOffice:
 ...     max_size = 10_000_000
 ...     def check_sender(self, session: Session, envelope: Envelope) -> None: ...
-...     def check_recipient(self, session: Session, envelope: Envelope, forward_path: str) -> None: ...
+...     def check_recipient(self, session: Session, envelope: Envelope, recipient: Recipient) -> None: ...
 ...     def check_password(self, user: str, password: str) -> str | None: ...
 ...     def accept(self, session: Session, envelope: Envelope, content: bytes) -> str: return "1A"
 >>> server = SmtpServer(PostOffice(), Session(server_name="hamburger.edu", peer_ip="192.0.2.7"))
@@ -24,10 +25,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import ClassVar
 
 from emaillab.protocol import sasl
-from emaillab.protocol.backend import Envelope, MailAcceptor, Session
+from emaillab.protocol.backend import MailAcceptor, Session
+from emaillab.protocol.envelope import Envelope, Recipient
 from emaillab.protocol.machine import CLOSED, Machine, Outcome, Refusal, Signal, State, Table, verb
 from emaillab.protocol.smtp.grammar import Parameters, Reply, parse_forward_path, parse_reverse_path
 from emaillab.protocol.wire import ContentFramer, ContentTooBig, Framer, FramingError, LineFramer, LineTooLong
@@ -188,10 +191,11 @@ class SmtpServer(Machine):
         forward_path, parameters = parse_forward_path(args)
         if parameters:
             raise Refusal(_unknown_parameter(next(iter(parameters))))
-        if len(self.envelope.forward_paths) >= self.MAX_RECIPIENTS:
+        if len(self.envelope.recipients) >= self.MAX_RECIPIENTS:
             raise Refusal(Reply(452, "4.5.3", f"too many recipients, at most {self.MAX_RECIPIENTS} are allowed"))
-        self.backend.check_recipient(self.session, self.envelope, forward_path)
-        self.envelope.forward_paths.append(forward_path)
+        recipient = _plain(forward_path)
+        self.backend.check_recipient(self.session, self.envelope, recipient)
+        self.envelope.recipients.append(recipient)
         return RECIPIENT_OK
 
     @verb("DATA", rfc="5321 §4.1.1.4")
@@ -388,6 +392,12 @@ def _none(args: bytes, name: str) -> None:
     """Refuse arguments where there are none."""
     if args.strip(b" "):
         raise Refusal(Reply(501, "5.5.4", f"{name} takes no argument"))
+
+
+@lru_cache(1024)  # most mail goes to and fro between a few addresses
+def _plain(forward_path: str) -> Recipient:
+    """Return a recipient of whom nothing is said but the address."""
+    return Recipient(forward_path)
 
 
 def _unknown_parameter(name: str) -> Reply:

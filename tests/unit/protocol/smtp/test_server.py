@@ -2,7 +2,8 @@
 
 import pytest
 
-from emaillab.protocol.backend import Envelope, Session
+from emaillab.protocol.backend import Session
+from emaillab.protocol.envelope import Envelope
 from emaillab.protocol.machine import CLOSED, Signal, Step
 from emaillab.protocol.smtp import SmtpServer
 from tests.dialogues.fakes import FakeHost
@@ -25,7 +26,7 @@ def test_the_host_is_told_the_envelope(host: FakeHost) -> None:
     server = session_with(host, b"EHLO laptop.example\r\nMAIL FROM:<alice@a.example> SIZE=7 BODY=8bitmime\r\n")
     server.receive(b"RCPT TO:<bob@b.example>\r\nRCPT TO:<Postmaster>\r\nDATA\r\nhello\r\n.\r\n")
     assert host.kept == [
-        (Envelope("alice@a.example", ["bob@b.example", "Postmaster"], "8BITMIME", 7), b"hello\r\n"),
+        (Envelope.plain("alice@a.example", "bob@b.example", "Postmaster", body="8BITMIME", size=7), b"hello\r\n"),
     ]
     assert (server.session.helo, server.session.esmtp) == ("laptop.example", True)
     server.receive(b"HELO [192.0.2.7]\r\n")
