@@ -242,14 +242,17 @@ def follow(message_id: str, hosts: Iterable[MailHost], transcripts: Iterable[Tra
         message_id,
         tuple(sorted((note for note, _ in found), key=lambda stop: stop.at_s)),
         tuple(sessions),
-        {
-            note.queue_id: tuple(filter(host.policy.is_ours, host.policy.expand(note.envelope.forward_paths)))
-            for note, host in found
-        },
+        {note.queue_id: _delivered_here(note, host) for note, host in found},
         frozenset(letter.id for _, host in found for letter in host.queue.letters()),
         tuple(t for t in transcripts if t.cause in came_in and t.id not in carried),
         now_s,
     )
+
+
+def _delivered_here(note: Custody, host: MailHost) -> tuple[str, ...]:
+    """Return the addresses, aliases replaced, for which a letter went into the host's own mailboxes."""
+    paths = [recipient.forward_path for recipient in host.policy.expand(note.envelope.recipients)]
+    return tuple(filter(host.policy.is_ours, paths))
 
 
 HANDED_ON, GIVEN_UP, DELETED = "handed on", "given up", "deleted"

@@ -33,7 +33,8 @@ from emaillab.net.tcp import TcpNetwork
 from emaillab.net.tls import Authority
 from emaillab.net.transcript import Transcript
 from emaillab.net.zones import ZoneError, host_name
-from emaillab.protocol.backend import Envelope, Session
+from emaillab.protocol.backend import Session
+from emaillab.protocol.envelope import Envelope, Recipient
 from emaillab.protocol.machine import Refusal
 from emaillab.protocol.smtp.grammar import Reply
 from emaillab.protocol.smtp.server import SmtpServer
@@ -186,18 +187,18 @@ def _host(arguments: argparse.Namespace, authority: Authority | None, clock: Wal
 class ServedHost(MailHost):
     """A host among real ones: it hands on only where it was told a way, since it asks no name server."""
 
-    def check_recipient(self, session: Session, envelope: Envelope, forward_path: str) -> None:
+    def check_recipient(self, session: Session, envelope: Envelope, recipient: Recipient) -> None:
         """Refuse what the policy refuses, and domains to which no route is known."""
-        super().check_recipient(session, envelope, forward_path)
-        domain = forward_path.rpartition("@")[2].lower()
-        if not self.policy.is_ours(forward_path) and not self.routes.keys() & {domain, "*"}:
+        super().check_recipient(session, envelope, recipient)
+        domain = recipient.forward_path.rpartition("@")[2].lower()
+        if not self.policy.is_ours(recipient.forward_path) and not self.routes.keys() & {domain, "*"}:
             raise Refusal(Reply(550, "5.4.4", f"no way to {domain} is known; start with --route {domain}=HOST:PORT"))
 
 
 class DiscardingHost(MailHost):
     """A host that accepts everything and keeps nothing."""
 
-    def check_recipient(self, session: Session, envelope: Envelope, forward_path: str) -> None:
+    def check_recipient(self, session: Session, envelope: Envelope, recipient: Recipient) -> None:
         """Take all recipients."""
 
     def accept(self, session: Session, envelope: Envelope, content: bytes) -> str:

@@ -26,6 +26,9 @@ from datetime import datetime
 from email.utils import format_datetime
 
 from emaillab.host.queue_store import QueuedLetter
+from emaillab.message.fields import parse_header
+from emaillab.protocol.envelope import HDRS
+from emaillab.protocol.smtp.xtext import encode_xtext
 
 EIGHT_BIT = "Content-Transfer-Encoding: 8bit"
 _STATUS = re.compile(r"[45]\.\d{1,3}\.\d{1,3}")
@@ -37,11 +40,12 @@ def notification(
     """Compose the report on recipients that a letter will not reach.
 
     Args: failures: for each recipient the reply or the reason; id: a name for the report, unique on this host.
+    The letter itself goes back whole, or its header alone where the sender asked for no more (RET=HDRS).
     Returns: the report's octets; it goes to the letter's reverse-path, from the null reverse-path.
-    Source: RFC 3464; RFC 6522; RFC 5321 §6.1.
+    Source: RFC 3464; RFC 6522; RFC 5321 §6.1; RFC 3461 §4.3, §5.2.6.
     """
     boundary = f"=_{id}_{reporter}"
-    parts = [_for_people(reporter, failures), _for_programs(reporter, letter, failures), _the_letter(content)]
+    parts = [_for_people(reporter, failures), _for_programs(reporter, letter, failures), _the_letter(letter, content)]
     encoding = "" if all(map(bytes.isascii, parts)) else f"{EIGHT_BIT}\r\n"  # of a whole that has such a part
     head = (
         f"From: Mail Delivery System <postmaster@{reporter}>\r\n"
@@ -71,20 +75,41 @@ def _folded(reason: str) -> str:
 
 
 def _for_programs(reporter: str, letter: QueuedLetter, failures: Mapping[str, str]) -> bytes:
-    blocks = [f"Reporting-MTA: dns; {reporter}\r\nArrival-Date: {format_datetime(letter.arrived_at)}\r\n"]
+    orcpt = {queued.forward_path: queued.recipient.orcpt for queued in letter.recipients}
+    blocks = [
+        [
+            ("Original-Envelope-Id", _printable(letter.envid)),
+            ("Reporting-MTA", f"dns; {reporter}"),
+            ("Arrival-Date", format_datetime(letter.arrived_at)),
+        ]
+    ]
     for path, reason in failures.items():
         status = _STATUS.search(reason)
+        kind, semicolon, address = orcpt.get(path, "").partition(";")
         blocks.append(
-            f"Final-Recipient: rfc822; {path}\r\n"
-            "Action: failed\r\n"
-            f"Status: {status[0] if status else '5.0.0'}\r\n"
-            f"Diagnostic-Code: smtp; {_folded(reason)}\r\n"
+            [
+                ("Original-Recipient", f"{_printable(kind)}; {_printable(address)}" if semicolon else ""),
+                ("Final-Recipient", f"rfc822; {path}"),
+                ("Action", "failed"),
+                ("Status", status[0] if status else "5.0.0"),
+                ("Diagnostic-Code", f"smtp; {_folded(reason)}"),
+            ]
         )
-    text = "Content-Type: message/delivery-status\r\n\r\n" + "\r\n".join(blocks)
+    fields = ("".join(f"{name}: {value}\r\n" for name, value in block if value) for block in blocks)
+    text = "Content-Type: message/delivery-status\r\n\r\n" + "\r\n".join(fields)
     return text.encode("ascii", "backslashreplace")  # fields are ASCII, whatever a server said
 
 
-def _the_letter(content: bytes) -> bytes:
-    """Return the letter as it was, 8-bit octets and all."""
+def _printable(said: str) -> str:
+    """Return what a sender said as it was said, unless it could break out of its line."""
+    return said if said.isascii() and said.isprintable() else encode_xtext(said)
+
+
+def _the_letter(letter: QueuedLetter, content: bytes) -> bytes:
+    """Return the letter as it was, 8-bit octets and all, or its header."""
+    kind = b"message/rfc822"
+    if letter.ret == HDRS:
+        kind, content = b"text/rfc822-headers", parse_header(content).raw
+        content = content.removesuffix(b"\r\n") if content.endswith(b"\r\n\r\n") else content
     encoding = b"" if content.isascii() else f"{EIGHT_BIT}\r\n".encode()
-    return b"Content-Type: message/rfc822\r\n" + encoding + b"\r\n" + content
+    return b"Content-Type: " + kind + b"\r\n" + encoding + b"\r\n" + content

@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 
 FILE_NAME = "mail.sqlite"
 APPLICATION_ID = 0x656D6C62  # "emlb", in the header of every file of ours
-FORMAT = 2
+FORMAT = 3
 
 # Names that a user wants to see in a list, whether there is such a mailbox or not: new in format 2.
 SUBSCRIPTIONS = """
@@ -29,9 +29,20 @@ CREATE TABLE subscription (
 ) WITHOUT ROWID;
 """
 
+# What a sender asks for beside the delivery itself: new in format 3.
+WISHES = """
+ALTER TABLE letter ADD COLUMN ret TEXT NOT NULL DEFAULT '';
+ALTER TABLE letter ADD COLUMN envid TEXT NOT NULL DEFAULT '';
+ALTER TABLE letter ADD COLUMN smtputf8 INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE recipient ADD COLUMN notify TEXT NOT NULL DEFAULT '';
+ALTER TABLE recipient ADD COLUMN orcpt TEXT NOT NULL DEFAULT '';
+"""
+
+NEWS = {2: SUBSCRIPTIONS, 3: WISHES}
+"""What each format has that the one before had not; an older file gets it when it is opened."""
+
 # A letter's octets are stored once, however many mailboxes hold it; `holders` counts them.
-TABLES = f"""
-BEGIN;
+TABLES = """
 CREATE TABLE account (id INTEGER PRIMARY KEY, name TEXT NOT NULL, password TEXT NOT NULL);
 CREATE TABLE mailbox (
     id INTEGER PRIMARY KEY, account INTEGER NOT NULL, name TEXT NOT NULL,
@@ -43,7 +54,6 @@ CREATE TABLE message (
     size INTEGER NOT NULL, internal_date INTEGER NOT NULL, flags TEXT NOT NULL,
     PRIMARY KEY (mailbox, uid)
 ) WITHOUT ROWID;
-{SUBSCRIPTIONS}
 CREATE TABLE letter (
     place INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, reverse_path TEXT NOT NULL, body TEXT NOT NULL,
     arrived_at INTEGER NOT NULL, size INTEGER NOT NULL, content BLOB NOT NULL
@@ -53,10 +63,7 @@ CREATE TABLE recipient (
     attempts INTEGER NOT NULL, next_at INTEGER, last_reply TEXT NOT NULL,
     PRIMARY KEY (letter, place)
 ) WITHOUT ROWID;
-PRAGMA application_id = {APPLICATION_ID};
-PRAGMA user_version = {FORMAT};
-COMMIT;
-"""
+"""  # of format 1
 
 
 class StoreError(OSError):
@@ -158,7 +165,7 @@ def _not_kept(error: sqlite3.Error) -> str:
 
 def _open_memory() -> sqlite3.Connection:
     connection = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
-    connection.executescript(TABLES)
+    _bring_up_to_date(connection, 0)
     return connection
 
 
@@ -198,11 +205,17 @@ def _prepare(connection: sqlite3.Connection, file: Path) -> None:
         )
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")  # a commit returns when the octets are on the disk
-    if not objects:
-        connection.executescript(TABLES)
-    elif version < FORMAT:
-        connection.executescript(f"BEGIN; {SUBSCRIPTIONS} PRAGMA user_version = {FORMAT}; COMMIT")
+    _bring_up_to_date(connection, version if objects else 0)
     connection.executescript("BEGIN EXCLUSIVE; COMMIT")  # takes the lock now, and shows that the file can be written
+
+
+def _bring_up_to_date(connection: sqlite3.Connection, version: int) -> None:
+    """Give an empty or older file what it lacks: all of it in one transaction, or nothing."""
+    news = [TABLES] if version == 0 else []
+    news += [script for number, script in NEWS.items() if number > version]
+    if news:
+        done = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT};"
+        connection.executescript("\n".join(["BEGIN IMMEDIATE;", *news, done, "COMMIT;"]))
 
 
 def _why_unusable(error: sqlite3.Error, folder: Path, file: Path) -> str:

@@ -34,14 +34,15 @@ from typing import TYPE_CHECKING, Any
 from emaillab.engine import Engine
 from emaillab.host.policy import POSTMASTER, Policy, each, split_address
 from emaillab.host.queue import Queue
-from emaillab.host.queue_store import QueuedLetter, Recipient
+from emaillab.host.queue_store import QueuedLetter, QueuedRecipient
 from emaillab.host.relay import MAX_HOPS, Attempt, exchanges_for, hand_on, received_field, return_path_field
 from emaillab.host.store import Store
 from emaillab.host.submission import missing_fields
 from emaillab.net.clock import Clock
 from emaillab.net.connection import Connection, End, Service
 from emaillab.net.dns import Resolver
-from emaillab.protocol.backend import Account, Envelope, Session
+from emaillab.protocol.backend import Account, Session
+from emaillab.protocol.envelope import FAILURE, Envelope, Recipient
 from emaillab.protocol.failures import Failures
 from emaillab.protocol.machine import Refusal
 from emaillab.protocol.sasl import Kept
@@ -286,9 +287,9 @@ class MailHost:
         """Refuse what the policy refuses."""
         self.policy.check_sender(session, envelope)
 
-    def check_recipient(self, session: Session, envelope: Envelope, forward_path: str) -> None:
+    def check_recipient(self, session: Session, envelope: Envelope, recipient: Recipient) -> None:
         """Refuse what the policy refuses."""
-        self.policy.check_recipient(session, envelope, forward_path)
+        self.policy.check_recipient(session, envelope, recipient)
 
     def kept(self, user: str) -> Kept | None:
         """Return what is kept of a user's account; users log in as NAME or NAME@DOMAIN."""
@@ -317,7 +318,7 @@ class MailHost:
         self._causes[queue_id] = session.id
         if self._log:
             message_id = (parse_header(added + content) if added else header).text("Message-ID")
-            onward = tuple(self.policy.split(envelope.forward_paths)[1])
+            onward = tuple(recipient.forward_path for recipient in self.policy.split(envelope.recipients)[1])
             true_s = (now - self.clock.start).total_seconds() - self.clock_offset_s
             self.custody.append(
                 Custody(self.name, true_s, now, message_id, queue_id, session.id, replace(envelope), raw, onward)
@@ -326,12 +327,21 @@ class MailHost:
 
     def _take(self, envelope: Envelope, raw: bytes, queue_id: str, now: datetime) -> None:
         """Deliver a letter to our users and queue it for the others."""
-        ours, others = self.policy.split(envelope.forward_paths)
+        ours, others = self.policy.split(envelope.recipients)
         if ours:
             self.store.deliver(dict.fromkeys(ours), return_path_field(envelope) + raw, now)
         if others:
-            recipients = tuple(Recipient(path) for path in dict.fromkeys(others))
-            letter = QueuedLetter(queue_id, envelope.reverse_path, now, recipients, raw, envelope.body)
+            letter = QueuedLetter(
+                queue_id,
+                envelope.reverse_path,
+                now,
+                tuple(map(QueuedRecipient, others)),
+                raw,
+                envelope.body,
+                ret=envelope.ret,
+                envid=envelope.envid,
+                smtputf8=envelope.smtputf8,
+            )
             self.queue.add(letter, now + timedelta(seconds=self.handling_s))
 
     # Its queue
@@ -381,15 +391,17 @@ class MailHost:
         """Report failures to the reverse-path; a report itself is never reported on (RFC 5321 §6.1)."""
         from emaillab.host.bounce import notification
 
-        if letter.reverse_path:
+        unasked = {one.forward_path for one in letter.recipients if not one.recipient.wants(FAILURE)}
+        failures = {path: why for path, why in failures.items() if path not in unasked}
+        if letter.reverse_path and failures:
             queue_id = self.token()
             report = notification(self.name, letter, self.queue.content(letter), failures, now, queue_id)
-            self._take(Envelope("", [letter.reverse_path], "8BITMIME"), report, queue_id, now)
+            self._take(Envelope.plain("", letter.reverse_path, body="8BITMIME"), report, queue_id, now)
 
 
 def _by_domain(letter: QueuedLetter) -> list[tuple[str, QueuedLetter]]:
     """Split a letter by its recipients' domains: one transmission for all recipients of a domain."""
-    groups: dict[str, list[Recipient]] = {}
+    groups: dict[str, list[QueuedRecipient]] = {}
     for recipient in letter.recipients:
         groups.setdefault(split_address(recipient.forward_path)[1], []).append(recipient)
     return [(domain, replace(letter, recipients=tuple(group))) for domain, group in groups.items()]

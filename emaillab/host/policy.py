@@ -1,8 +1,9 @@
 """Who may send what to whom? Mail for our own users is taken from anybody, foreign mail only from those we know.
 
 >>> policy = Policy({"crepes.fr"}, {"alice"}.__contains__)
->>> policy.check_recipient(Session("crepes.fr", peer_ip="203.0.113.9"), Envelope("x@y.example"), "alice@crepes.fr")
->>> policy.check_recipient(Session("crepes.fr", peer_ip="203.0.113.9"), Envelope("x@y.example"), "bob@hamburger.edu")
+>>> stranger, envelope = Session("crepes.fr", peer_ip="203.0.113.9"), Envelope("x@y.example")
+>>> policy.check_recipient(stranger, envelope, Recipient("alice@crepes.fr"))
+>>> policy.check_recipient(stranger, envelope, Recipient("bob@hamburger.edu"))
 Traceback (most recent call last):
 emaillab.protocol.machine.Refusal: 550 5.7.1 relaying denied: hamburger.edu is not ours, and you have not logged in
 """
@@ -10,9 +11,10 @@ emaillab.protocol.machine.Refusal: 550 5.7.1 relaying denied: hamburger.edu is n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from emaillab.protocol.backend import Envelope, Session
+from emaillab.protocol.backend import Session
+from emaillab.protocol.envelope import NEVER, SUCCESS, Envelope, Recipient
 from emaillab.protocol.machine import Refusal
 from emaillab.protocol.smtp.grammar import Reply
 
@@ -49,12 +51,12 @@ class Policy:
         if envelope.size is not None and envelope.size > self.max_size:
             raise Refusal(Reply(552, "5.3.4", f"at most {self.max_size} octets are taken"))
 
-    def check_recipient(self, session: Session, envelope: Envelope, forward_path: str) -> None:
+    def check_recipient(self, session: Session, envelope: Envelope, recipient: Recipient) -> None:
         """Refuse an unknown user here, and anybody elsewhere unless the client may relay."""
-        local, domain = split_address(forward_path)
-        if self.is_ours(forward_path):
+        local, domain = split_address(recipient.forward_path)
+        if self.is_ours(recipient.forward_path):
             if local.lower() in self.aliases:
-                if not self.expand([forward_path]):
+                if not self.expand([recipient]):
                     raise Refusal(Reply(554, "5.4.6", f"the alias {local} leads in a circle, and to no mailbox"))
             elif local.lower() != POSTMASTER and not self.knows(local):
                 raise Refusal(Reply(550, "5.1.1", f"no user {local} here"))
@@ -70,39 +72,54 @@ class Policy:
         """Return whether a client may send to foreign domains."""
         return session.user is not None or session.peer_ip in self.trusted_ips
 
-    def expand(self, forward_paths: Iterable[str]) -> list[str]:
+    def expand(self, recipients: Iterable[Recipient]) -> list[Recipient]:
         """Put what an alias stands for in the place of the alias, through aliases of aliases, each address once.
 
         An alias among what it stands for means the mailbox of that name: so one keeps a copy of what is forwarded.
-        Source: RFC 5321 §3.9.1.
+        What the sender asked for goes with the letter to whoever stands in the alias's place: the address that the
+        sender wrote stays the original one. But who asked for a report of success asked for one; where an alias stands
+        for several, it is due from the host that expanded it, and those in its place are asked for failures only.
+        Source: RFC 5321 §3.9.1; RFC 3461 §5.2.7.2, §5.2.7.3.
         """
-        found: dict[str, None] = {}
+        found: dict[str, Recipient] = {}
         done: set[str] = set()
-        for path in forward_paths:
-            self._expand(path, (), done, found)
-        return list(found)
+        for recipient in recipients:
+            self._expand(recipient, (), done, found)
+        return list(found.values())
 
-    def _expand(self, path: str, within: tuple[str, ...], done: set[str], found: dict[str, None]) -> None:
-        """Add the addresses that a path stands for to `found`; `within` are the aliases that led to it."""
+    def _expand(
+        self, recipient: Recipient, within: tuple[str, ...], done: set[str], found: dict[str, Recipient]
+    ) -> None:
+        """Add those that a recipient stands for to `found`; `within` are the aliases that led to it."""
+        path = recipient.forward_path
         local, domain = split_address(path)
         alias = local.lower()
         if not self.is_ours(path) or alias not in self.aliases:
-            found[path] = None
+            found.setdefault(path, recipient)
         elif alias in within:
             if self.knows(local):
-                found[path] = None
+                found.setdefault(path, recipient)
         elif alias not in done:
             done.add(alias)
-            for target in self.aliases[alias]:
-                self._expand(target if "@" in target else f"{target}@{domain}", (*within, alias), done, found)
+            targets = self.aliases[alias]
+            notify = recipient.notify if len(targets) == 1 else _without_success(recipient.notify)
+            for target in targets:
+                forward_path = target if "@" in target else f"{target}@{domain}"
+                instead = replace(recipient, forward_path=forward_path, notify=notify)
+                self._expand(instead, (*within, alias), done, found)
 
-    def split(self, forward_paths: Iterable[str]) -> tuple[list[str], list[str]]:
-        """Split recipients, their aliases replaced, into the names of our own users and the addresses of others."""
+    def split(self, recipients: Iterable[Recipient]) -> tuple[list[str], list[Recipient]]:
+        """Split recipients, their aliases replaced, into the names of our own users and the recipients elsewhere."""
         ours, others = [], []
-        for path in self.expand(forward_paths):
-            local = split_address(path)[0]
-            if self.is_ours(path):
+        for recipient in self.expand(recipients):
+            local = split_address(recipient.forward_path)[0]
+            if self.is_ours(recipient.forward_path):
                 ours.append(local if self.knows(local) else POSTMASTER)
             else:
-                others.append(path)
+                others.append(recipient)
         return ours, others
+
+
+def _without_success(notify: frozenset[str]) -> frozenset[str]:
+    """Return what else was asked for; NEVER, as nothing would mean the default."""
+    return frozenset([NEVER]) if notify == {SUCCESS} else notify - {SUCCESS}

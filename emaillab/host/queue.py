@@ -3,10 +3,12 @@
 >>> [str(after) for after in map(rfc_schedule, range(1, 5))]
 ['0:30:00', '0:30:00', '2:30:00', '2:30:00']
 >>> from emaillab.host.store import Store
+>>> from emaillab.protocol.envelope import Recipient
 >>> queue = Queue(Store())
 >>> from datetime import UTC
 >>> noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
->>> queue.add(QueuedLetter("q1", "alice@crepes.fr", noon, (Recipient("bob@hamburger.edu"),), b"hi"), noon)
+>>> bob = QueuedRecipient(Recipient("bob@hamburger.edu"))
+>>> queue.add(QueuedLetter("q1", "alice@crepes.fr", noon, (bob,), b"hi"), noon)
 >>> queue.next_due() == noon, [letter.id for letter in queue.due(noon)]
 (True, ['q1'])
 >>> queue.put_off(queue.letters()[0], ["bob@hamburger.edu"], "no answer", noon)
@@ -21,7 +23,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from emaillab.host.queue_store import WAITING, QueuedLetter, QueueStore, Recipient
+from emaillab.host.queue_store import WAITING, QueuedLetter, QueuedRecipient, QueueStore
 
 Schedule = Callable[[int], timedelta]
 """The pause after a letter's nth vain attempt, n from 1."""
@@ -122,7 +124,7 @@ class Queue:
                 self._remember(letter.id, recipient)
             self._letters[letter.id] = replace(letter, recipients=recipients)
 
-    def _remember(self, id: str, recipient: Recipient) -> None:
+    def _remember(self, id: str, recipient: QueuedRecipient) -> None:
         self._shelf.update_recipient(
             id,
             recipient.forward_path,

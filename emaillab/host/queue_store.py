@@ -4,7 +4,8 @@
 >>> from emaillab.host.store import Store
 >>> noon = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 >>> store = Store()
->>> store.enqueue(QueuedLetter("q1", "alice@crepes.fr", noon, (Recipient("bob@hamburger.edu"),), b"Subject: hi\\r\\n"))
+>>> bob = (QueuedRecipient(Recipient("bob@hamburger.edu")),)
+>>> store.enqueue(QueuedLetter("q1", "alice@crepes.fr", noon, bob, b"Subject: hi\\r\\n"))
 >>> [letter] = store.queued()
 >>> letter.size, letter.recipients[0].state, store.queued_content("q1")
 (13, 'WAITING', b'Subject: hi\\r\\n')
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from emaillab.host.database import Database
+from emaillab.protocol.envelope import Recipient
 
 WAITING = "WAITING"  # the state of a recipient until the queue says otherwise
 
@@ -38,14 +40,19 @@ def _or_null(at: datetime | None) -> int | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Recipient:
-    """One forward-path of a queued letter, and how its delivery stands."""
+class QueuedRecipient:
+    """One recipient of a queued letter, and how its delivery stands."""
 
-    forward_path: str
+    recipient: Recipient
     state: str = WAITING
     attempts: int = 0
     next_at: datetime | None = None  # None: at once, or never again, as the state says
     last_reply: str = ""
+
+    @property
+    def forward_path(self) -> str:
+        """The recipient's address."""
+        return self.recipient.forward_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +62,37 @@ class QueuedLetter:
     id: str
     reverse_path: str  # "" is the null reverse-path <>
     arrived_at: datetime
-    recipients: tuple[Recipient, ...]
+    recipients: tuple[QueuedRecipient, ...]
     content: bytes = field(default=b"", repr=False)
     body: str = "7BIT"  # as MAIL's BODY= declared it
     size: int = 0  # octets of content, also where that is left out
+    ret: str = ""  # these three as in Envelope
+    envid: str = ""
+    smtputf8: bool = False
 
     def __post_init__(self) -> None:
         if self.content:
             object.__setattr__(self, "size", len(self.content))
+
+
+_ENVELOPE = "id, reverse_path, body, ret, envid, smtputf8"
+_RECIPIENT = "forward_path, notify, orcpt, state, attempts, next_at, last_reply"
+
+
+def _row(one: QueuedRecipient) -> tuple[str, str, str, str, int, int | None, str]:
+    """Return a recipient's columns, as _RECIPIENT names them."""
+    who = one.recipient
+    at = _or_null(one.next_at)
+    return (who.forward_path, who.notify_value, who.orcpt, one.state, one.attempts, at, one.last_reply)
+
+
+def _queued_recipient(
+    forward_path: str, notify: str, orcpt: str, state: str, attempts: int, next_at: int | None, last_reply: str
+) -> QueuedRecipient:
+    """Return the recipient that a row's columns describe."""
+    who = Recipient(forward_path, frozenset(notify.split(",") if notify else ()), orcpt)
+    at = None if next_at is None else from_microseconds(next_at)
+    return QueuedRecipient(who, state, attempts, at, last_reply)
 
 
 class QueueStore:
@@ -76,44 +106,44 @@ class QueueStore:
 
         Raises: ValueError when its id is taken, or when its envelope is no text that UTF-8 can hold.
         """
-        rows = [
-            (letter.id, place, r.forward_path, r.state, r.attempts, _or_null(r.next_at), r.last_reply)
-            for place, r in enumerate(letter.recipients)
-        ]
-        envelope = (letter.id, letter.reverse_path, letter.body, to_microseconds(letter.arrived_at))
-        for text in (letter.reverse_path, *(r.forward_path + r.last_reply for r in letter.recipients)):
-            text.encode()  # here, not half-way through the writing
+        envelope = (letter.id, letter.reverse_path, letter.body, letter.ret, letter.envid, letter.smtputf8)
+        when, rows = to_microseconds(letter.arrived_at), [_row(one) for one in letter.recipients]
+        for value in (*envelope, *(value for row in rows for value in row)):
+            str(value).encode()  # here, not half-way through the writing
         with self._database.lock:
             if self._database.rows("SELECT 1 FROM letter WHERE id = ?", (letter.id,)):
                 raise ValueError(f"the queue holds a letter with the id {letter.id!r} already")
             self._database.write(
-                "INSERT INTO letter(id, reverse_path, body, arrived_at, size, content) VALUES (?, ?, ?, ?, ?, ?)",
-                (*envelope, len(letter.content), letter.content),
+                f"INSERT INTO letter({_ENVELOPE}, arrived_at, size, content) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (*envelope, when, len(letter.content), letter.content),
             )
-            for row in rows:
+            for place, row in enumerate(rows):
                 self._database.write(
-                    "INSERT INTO recipient(letter, place, forward_path, state, attempts, next_at, last_reply) "
-                    "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    row,
+                    f"INSERT INTO recipient(letter, place, {_RECIPIENT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (letter.id, place, *row),
                 )
 
     def queued(self) -> list[QueuedLetter]:
         """Return all letters of the queue without their content, in the order in which they came."""
         with self._database.lock:
-            letters = self._database.rows("SELECT id, reverse_path, body, arrived_at, size FROM letter ORDER BY place")
-            recipients = self._database.rows(
-                "SELECT letter, forward_path, state, attempts, next_at, last_reply FROM recipient "
-                "ORDER BY letter, place"
-            )
-        of_letter: dict[str, list[Recipient]] = {}
-        for letter, forward_path, state, attempts, next_at, last_reply in recipients:
-            when = None if next_at is None else from_microseconds(next_at)
-            of_letter.setdefault(letter, []).append(Recipient(forward_path, state, attempts, when, last_reply))
+            letters = self._database.rows(f"SELECT arrived_at, size, {_ENVELOPE} FROM letter ORDER BY place")
+            recipients = self._database.rows(f"SELECT letter, {_RECIPIENT} FROM recipient ORDER BY letter, place")
+        of_letter: dict[str, list[QueuedRecipient]] = {}
+        for letter, *row in recipients:
+            of_letter.setdefault(letter, []).append(_queued_recipient(*row))
         return [
             QueuedLetter(
-                id, reverse_path, from_microseconds(arrived_at), tuple(of_letter.get(id, ())), body=body, size=size
+                id,
+                reverse_path,
+                from_microseconds(arrived_at),
+                tuple(of_letter.get(id, ())),
+                body=body,
+                size=size,
+                ret=ret,
+                envid=envid,
+                smtputf8=bool(smtputf8),
             )
-            for id, reverse_path, body, arrived_at, size in letters
+            for arrived_at, size, id, reverse_path, body, ret, envid, smtputf8 in letters
         ]
 
     def is_queued(self, id: str) -> bool:

@@ -2,7 +2,7 @@
 
 >>> from datetime import UTC
 >>> session = Session("crepes.fr", "192.0.2.10", "laptop.crepes.fr", helo="laptop.crepes.fr", esmtp=True)
->>> envelope = Envelope("alice@crepes.fr", ["bob@hamburger.edu"])
+>>> envelope = Envelope.plain("alice@crepes.fr", "bob@hamburger.edu")
 >>> print(received_field(session, envelope, "4F2A", datetime(2026, 3, 2, 9, tzinfo=UTC)).decode(), end="")
 Received: from laptop.crepes.fr (laptop.crepes.fr [192.0.2.10])\r
  by crepes.fr (emaillab) with ESMTP id 4F2A\r
@@ -19,7 +19,8 @@ from email.utils import format_datetime
 
 from emaillab.host.queue_store import QueuedLetter
 from emaillab.net.dns import NULL_MX, NoSuchDomain, Resolver, ServerFailure
-from emaillab.protocol.backend import Envelope, Session
+from emaillab.protocol.backend import Session
+from emaillab.protocol.envelope import Envelope
 from emaillab.protocol.machine import Refusal
 from emaillab.protocol.smtp.client import SendResult, SmtpClient
 from emaillab.protocol.smtp.grammar import Reply
@@ -123,7 +124,7 @@ def hand_on(
         return Attempt("", dict.fromkeys(paths, refusal.reply))
     for exchange in exchanges:
         try:
-            result = _give(SmtpClient(dial(exchange)), letter.reverse_path, paths, content, name, converts)
+            result = _give(SmtpClient(dial(exchange)), letter, content, name, converts)
             attempt = Attempt(exchange, {path: result.reply_for(path) for path in paths})
             if result.recipients or not result.final.temporary:
                 return attempt  # a host that takes no letter at all just now is as good as down: the next one may
@@ -133,10 +134,8 @@ def hand_on(
     return attempt
 
 
-def _give(
-    client: SmtpClient, reverse_path: str, paths: list[str], content: bytes, name: str, converts: bool
-) -> SendResult:
-    """Hold one SMTP session."""
+def _give(client: SmtpClient, letter: QueuedLetter, content: bytes, name: str, converts: bool) -> SendResult:
+    """Hold one SMTP session; what the sender asked for is passed on to a server that knows the words."""
     with client:
         if not client.greeting.ok:
             return SendResult(False, {}, client.greeting)
@@ -145,7 +144,10 @@ def _give(
             return SendResult(False, {}, hello)
         if converts and not content.isascii() and "8BITMIME" not in client.extensions:
             content = _in_seven_bits(content)
-        return client.send(reverse_path, paths, content)
+        recipients = [queued.recipient for queued in letter.recipients]
+        return client.send(
+            letter.reverse_path, recipients, content, ret=letter.ret, envid=letter.envid, smtputf8=letter.smtputf8
+        )
 
 
 def _in_seven_bits(content: bytes) -> bytes:

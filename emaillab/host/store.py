@@ -21,9 +21,9 @@ from pathlib import Path
 from emaillab.host.account import INBOX, StoredAccount
 from emaillab.host.database import Database, StoreError
 from emaillab.host.mailbox import ADD_CONTENT, Shelf, StoredMailbox
-from emaillab.host.queue_store import QueuedLetter, QueueStore, Recipient, to_microseconds
+from emaillab.host.queue_store import QueuedLetter, QueuedRecipient, QueueStore, to_microseconds
 
-__all__ = ["INBOX", "Store", "StoreError", "StoredAccount", "StoredMailbox", "QueuedLetter", "Recipient"]
+__all__ = ["INBOX", "Store", "StoreError", "StoredAccount", "StoredMailbox", "QueuedLetter", "QueuedRecipient"]
 
 
 class Store(QueueStore):

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
+from emaillab.protocol.envelope import Envelope, Recipient
 from emaillab.protocol.failures import Failures
 from emaillab.protocol.sasl import Kept
 
@@ -52,16 +53,6 @@ class Session:
         return self.secure or (self.loopback and not self.require_tls)
 
 
-@dataclass(slots=True)
-class Envelope:
-    """What SMTP says of a letter beside the letter: where it comes from and goes to (RFC 5321 §2.3.1)."""
-
-    reverse_path: str  # "" is the null reverse-path <>
-    forward_paths: list[str] = field(default_factory=list)
-    body: str = "7BIT"
-    size: int | None = None
-
-
 class Users(Protocol):
     """The host as a log-in sees it. It is asked what it keeps of an account, never for a password to be checked."""
 
@@ -81,8 +72,8 @@ class MailAcceptor(Users, Protocol):
     def check_sender(self, session: Session, envelope: Envelope) -> None:
         """Refuse a reverse-path or the SIZE announced with it."""
 
-    def check_recipient(self, session: Session, envelope: Envelope, forward_path: str) -> None:
-        """Refuse a forward-path: unknown user, relaying denied, too many."""
+    def check_recipient(self, session: Session, envelope: Envelope, recipient: Recipient) -> None:
+        """Refuse a recipient: unknown user, relaying denied, too many."""
 
     def accept(self, session: Session, envelope: Envelope, content: bytes) -> str:
         """Take responsibility for a letter: add the trace field, store it or queue it. Returns: the queue id.

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from emaillab.engine import Signal
-from emaillab.protocol.backend import Entry, Envelope, Session
+from emaillab.protocol.backend import Entry, Session
+from emaillab.protocol.envelope import Envelope, Recipient
 from emaillab.protocol.failures import Failures
 from emaillab.protocol.machine import Machine, Refusal
 from emaillab.protocol.sasl import KeptPassword
@@ -118,8 +119,8 @@ class FakeHost:
         if envelope.reverse_path == "spammer@a.example":
             raise Refusal(Reply(550, "5.7.1", "not from you"))
 
-    def check_recipient(self, session: Session, envelope: Envelope, forward_path: str) -> None:
-        local, _, domain = forward_path.rpartition("@")
+    def check_recipient(self, session: Session, envelope: Envelope, recipient: Recipient) -> None:
+        local, _, domain = recipient.forward_path.rpartition("@")
         if not local or domain == "b.example":
             name = (local or domain).lower()
             if name == "broken":

@@ -17,7 +17,8 @@ from emaillab.cli.serve import DiscardingHost
 from emaillab.message.trace import trace
 from emaillab.net.clock import WallClock
 from emaillab.net.transcript import Transcript
-from emaillab.protocol.backend import Envelope, Session
+from emaillab.protocol.backend import Session
+from emaillab.protocol.envelope import Envelope
 from tests.peers.serve import ADDRESS, DOMAIN, PASSWORD, USER, Serve, emaillab, without_trace
 from tests.peers.test_stdlib import LETTER, fetch_all
 
@@ -245,6 +246,6 @@ def test_letters_that_do_not_come_by_smtp_are_discarded_too() -> None:
     """Webmail hands them straight to the host."""
     host = DiscardingHost("example.org", ip="127.0.0.1", clock=WallClock())
     host.add_user("testuser", "secret")
-    assert host.accept(Session("example.org", "127.0.0.1"), Envelope("a@x.org", ["testuser@example.org"]), LETTER)
+    assert host.accept(Session("example.org", "127.0.0.1"), Envelope.plain("a@x.org", "testuser@example.org"), LETTER)
     assert host.letters("testuser") == []
     host.store.close()

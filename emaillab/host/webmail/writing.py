@@ -22,7 +22,8 @@ from typing import Protocol
 from emaillab.host.webmail.reading import read, summarise
 from emaillab.message.addresses import Address
 from emaillab.message.compose import Attachment, compose, envelope, reply, to_bytes
-from emaillab.protocol.backend import Envelope, MailAcceptor, Session
+from emaillab.protocol.backend import MailAcceptor, Session
+from emaillab.protocol.envelope import Envelope, Recipient
 from emaillab.protocol.machine import Refusal
 
 
@@ -88,11 +89,11 @@ def send(host: Host, session: Session, address: str, draft: Draft) -> bytes:
         raise Unsent("a letter needs somebody who gets it: fill in To, Cc or Bcc")
     writer = replace(session, user=address)  # logged in, so that the host hands on to anybody
     try:
-        way = Envelope(address, [], "7BIT", len(octets))
+        way = Envelope(address, size=len(octets))
         host.check_sender(writer, way)
-        for path in paths:
-            host.check_recipient(writer, way, path)
-            way.forward_paths.append(path)
+        for recipient in map(Recipient, paths):
+            host.check_recipient(writer, way, recipient)
+            way.recipients.append(recipient)
         host.accept(writer, way, octets)
     except Refusal as refusal:
         raise Unsent(f"the server refused: {refusal.reply}") from None

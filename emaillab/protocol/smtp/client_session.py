@@ -19,9 +19,11 @@ from dataclasses import dataclass
 from typing import Literal, Self
 
 from emaillab.engine import Outcome
+from emaillab.protocol.envelope import Envelope, Recipient
 from emaillab.protocol.framing.dots import complete, stuff
 from emaillab.protocol.framing.lines import bare_line_end
 from emaillab.protocol.smtp.grammar import Reply, parse_reply, parse_reply_line, path_command
+from emaillab.protocol.smtp.xtext import encode_xtext
 from emaillab.protocol.stream import ProtocolError, Stream
 
 MAX_REPLY_LINES = 1000
@@ -138,82 +140,95 @@ class SmtpClientSession:
     def send(
         self,
         reverse_path: str,
-        forward_paths: Iterable[str],
+        recipients: str | Iterable[str | Recipient],
         raw: bytes,
         *,
         pipelining: bool | Literal["auto"] = "auto",
+        ret: str = "",
+        envid: str = "",
+        smtputf8: bool = False,
     ) -> SendResult:
         """Carry out one mail transaction. Lines that end in LF or CR alone are sent with CRLF.
 
+        Args: recipients: addresses, or Recipient values. ret, envid: as in Envelope; these, and what recipients ask
+            for, are said to a server with DSN only. smtputf8: whether addresses or header need not be ASCII.
         Returns: what became of the letter; the session is ready for the next one.
         Raises: TypeError for a letter that is not octets.
-        Source: RFC 5321 §3.3; RFC 1870 §5, 2920 §3.1, 6152 §3.
+        Source: RFC 5321 §3.3; RFC 1870 §5, 2920 §3.1, 3461 §5.2.1, 6152 §3, 6531 §3.2.
         """
         raw = ready_to_send(raw)
-        if (refused := self.cannot_carry(raw)) is not None:
+        envelope = Envelope(reverse_path, each_once(recipients), ret=ret, envid=envid, smtputf8=smtputf8)
+        if (refused := self.cannot_carry(envelope, raw)) is not None:
             return SendResult(False, {}, refused)
-        lines, paths = self.envelope_lines(reverse_path, forward_paths, raw)
         if pipelining is True or (pipelining == "auto" and "PIPELINING" in self.extensions):
-            return self._send_pipelined(lines, paths, raw)
-        return self.send_in_turn(lines, paths, lambda: self.transfer(raw))
+            return self._send_pipelined(envelope, raw)
+        return self.send_in_turn(envelope, raw, lambda: self.transfer(raw))
 
-    def envelope_lines(
-        self, reverse_path: str, forward_paths: str | Iterable[str], raw: bytes
-    ) -> tuple[list[bytes], list[str]]:
-        """Return MAIL and RCPT as lines, and the recipients, each once."""
-        paths = list(dict.fromkeys([forward_paths] if isinstance(forward_paths, str) else forward_paths))
-        lines = [path_command("MAIL FROM", reverse_path, self.mail_parameters(raw))]
-        return lines + [path_command("RCPT TO", path, {}) for path in paths], paths
+    def cannot_carry(self, envelope: Envelope, raw: bytes) -> Reply | None:
+        """Return why the server cannot be given a letter, in the words of a reply; None when it can."""
+        if envelope.smtputf8 and "SMTPUTF8" not in self.extensions and not _ascii_only(envelope, raw):
+            return Reply(554, "5.6.7", "not sent: not all ASCII, and no SMTPUTF8 at the server")
+        if not raw.isascii() and "8BITMIME" not in self.extensions:
+            return Reply(554, "5.6.3", "not sent: 8-bit content, and no 8BITMIME at the server")
+        return None
 
-    def cannot_carry(self, raw: bytes) -> Reply | None:
-        """Return why the server cannot be given a content, in the words of a reply; None when it can."""
-        if raw.isascii() or "8BITMIME" in self.extensions:
-            return None
-        return Reply(554, "5.6.3", "not sent: 8-bit content, and no 8BITMIME at the server")
+    def envelope_lines(self, envelope: Envelope, raw: bytes) -> list[bytes]:
+        """Return the lines of MAIL and of each RCPT, with what the server's extensions let them say."""
+        said = (
+            ("SIZE", "SIZE", len(raw)),
+            ("8BITMIME", "BODY", "" if raw.isascii() else "8BITMIME"),
+            ("SMTPUTF8", "SMTPUTF8", envelope.smtputf8),
+            ("DSN", "RET", envelope.ret),
+            ("DSN", "ENVID", encode_xtext(envelope.envid)),
+        )
+        known = {name: value for extension, name, value in said if extension in self.extensions and value}
+        lines = [path_command("MAIL FROM", envelope.reverse_path, known)]
+        for recipient in envelope.recipients:
+            lines.append(path_command("RCPT TO", recipient.forward_path, self._wishes(recipient)))
+        return lines
 
-    def mail_parameters(self, raw: bytes) -> dict[str, object]:
-        """Return what MAIL says of a content, as far as the server knows the extensions."""
-        parameters: dict[str, object] = {}
-        if "SIZE" in self.extensions:
-            parameters["SIZE"] = len(raw)
-        if not raw.isascii():
-            parameters["BODY"] = "8BITMIME"
-        return parameters
+    def _wishes(self, recipient: Recipient) -> dict[str, object]:
+        """Return what RCPT says beside the forward-path. Source: RFC 3461 §4.1, §4.2."""
+        wishes: dict[str, object] = {}
+        if "DSN" in self.extensions and recipient.notify:
+            wishes["NOTIFY"] = recipient.notify_value
+        if "DSN" in self.extensions and recipient.orcpt:
+            kind, _, address = recipient.orcpt.partition(";")
+            wishes["ORCPT"] = f"{kind};{encode_xtext(address)}"
+        return wishes
 
     def transfer(self, raw: bytes) -> Reply:
         """Hand a content over with DATA."""
         go_on = self.data()
         if go_on.code == 354:
             return self.content(raw)
-        self._abandon(go_on)
+        self.abandon(go_on)
         return go_on
 
-    def send_in_turn(self, lines: list[bytes], paths: list[str], transfer: Transfer) -> SendResult:
-        """Send an envelope, waiting for each reply before the next command, then the content.
-
-        Args: lines: MAIL, and RCPT for each of the paths.
-        """
-        final = self.command(lines[0])
+    def send_in_turn(self, envelope: Envelope, raw: bytes, transfer: Transfer) -> SendResult:
+        """Send an envelope, waiting for each reply before the next command, then have the content handed over."""
+        mail, *rcpts = self.envelope_lines(envelope, raw)
+        final = self.command(mail)
         if not final.ok:
             return SendResult(False, {}, final)
         recipients: dict[str, Reply] = {}
-        for path, line in zip(paths, lines[1:], strict=True):
-            final = recipients[path] = self.command(line)
+        for path, rcpt in zip(envelope.forward_paths, rcpts, strict=True):
+            final = recipients[path] = self.command(rcpt)
             if final.code == 421:
                 return SendResult(False, recipients, final)
         if any(reply.ok for reply in recipients.values()):
             final = transfer()
             return SendResult(final.ok, recipients, final)
-        self._abandon(final)
+        self.abandon(final)
         return SendResult(False, recipients, final)
 
-    def _send_pipelined(self, lines: list[bytes], paths: list[str], raw: bytes) -> SendResult:
+    def _send_pipelined(self, envelope: Envelope, raw: bytes) -> SendResult:
         """Send the whole envelope and DATA in one segment, then read all replies."""
-        self.stream.send(b"".join(line + b"\r\n" for line in [*lines, b"DATA"]))
+        self.stream.send(b"".join(line + b"\r\n" for line in [*self.envelope_lines(envelope, raw), b"DATA"]))
         mail = self.read_reply()
         if mail.code == 421:
             return SendResult(False, {}, mail)
-        recipients = {path: self.read_reply() for path in paths}
+        recipients = {path: self.read_reply() for path in envelope.forward_paths}
         go_on = self.read_reply()
         taken = [reply for reply in recipients.values() if reply.ok]
         if go_on.code == 354:
@@ -222,12 +237,12 @@ class SmtpClientSession:
                 return SendResult(final.ok, recipients, final)
             self.content(b"")  # asked for, though nobody will get it: a lone dot ends it
         elif mail.ok:
-            self._abandon(go_on)
+            self.abandon(go_on)
         if not mail.ok:
             return SendResult(False, {}, mail)
         return SendResult(False, recipients, go_on if taken or not recipients else [*recipients.values()][-1])
 
-    def _abandon(self, last: Reply) -> None:
+    def abandon(self, last: Reply) -> None:
         """Clear the envelope so that the next letter finds none, unless the server is about to hang up."""
         if last.code != 421:
             self.rset()
@@ -268,6 +283,21 @@ def ready_to_send(raw: bytes) -> bytes:
     if not isinstance(raw, bytes):
         raise TypeError(f"a letter goes out as octets, not as {type(raw).__name__}: bytes(letter), text.encode()")
     return complete(raw if bare_line_end(raw) is None else _ANY_LINE_END.sub(b"\r\n", raw))
+
+
+def each_once(recipients: str | Iterable[str | Recipient]) -> list[Recipient]:
+    """Return recipients as values, each address once; a string alone is one address, and not its letters."""
+    found: dict[str, Recipient] = {}
+    for one in [recipients] if isinstance(recipients, str) else recipients:
+        recipient = Recipient(one) if isinstance(one, str) else one
+        found.setdefault(recipient.forward_path, recipient)
+    return list(found.values())
+
+
+def _ascii_only(envelope: Envelope, raw: bytes) -> bool:
+    """Tell whether a server without SMTPUTF8 can take a letter after all (RFC 6531 §3.2)."""
+    addresses = (envelope.reverse_path, *envelope.forward_paths)
+    return all(map(str.isascii, addresses)) and raw.partition(b"\r\n\r\n")[0].isascii()
 
 
 def _extensions(reply: Reply) -> dict[str, str]:

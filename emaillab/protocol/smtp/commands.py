@@ -15,10 +15,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import ClassVar
 
 from emaillab.engine import Outcome
-from emaillab.protocol.backend import Envelope
+from emaillab.protocol.envelope import Envelope, Recipient
 from emaillab.protocol.machine import CLOSED, Refusal, verb
 from emaillab.protocol.smtp.grammar import Reply, parse_forward_path, parse_reverse_path
 from emaillab.protocol.smtp.session import (
@@ -157,12 +158,15 @@ class TransferCommands(SmtpSession):
         """Add one recipient to the open envelope."""
         self.recipients_asked += 1
         forward_path, parameters = parse_forward_path(args)
+        recipient = _plain(forward_path)
         if parameters:
             check_known(parameters, self.RCPT_PARAMETERS)
-        if len(self.envelope.forward_paths) >= self.MAX_RECIPIENTS:
+            for name, value in parameters.items():
+                recipient = self.RCPT_PARAMETERS[name].note(self, value, recipient)
+        if len(self.envelope.recipients) >= self.MAX_RECIPIENTS:
             raise Refusal(Reply(452, "4.5.3", f"too many recipients, at most {self.MAX_RECIPIENTS} are allowed"))
-        self.backend.check_recipient(self.session, self.envelope, forward_path)
-        self.envelope.forward_paths.append(forward_path)
+        self.backend.check_recipient(self.session, self.envelope, recipient)
+        self.envelope.recipients.append(recipient)
         return RECIPIENT_OK
 
     @verb("DATA", rfc="5321 §4.1.1.4")
@@ -175,6 +179,12 @@ class TransferCommands(SmtpSession):
     def content(self, content: bytes) -> Reply:
         """Keep the letter."""
         return self.keep(content)
+
+
+@lru_cache(1024)  # most mail goes to and fro between a few addresses
+def _plain(forward_path: str) -> Recipient:
+    """Return a recipient of whom nothing is said but the address."""
+    return Recipient(forward_path)
 
 
 def _is_word(octets: bytes) -> bool:

@@ -24,7 +24,8 @@ from types import FunctionType
 from typing import Any, ClassVar, TypeVar
 
 from emaillab.engine import Outcome, Signal, State
-from emaillab.protocol.backend import Envelope, MailAcceptor, Session
+from emaillab.protocol.backend import MailAcceptor, Session
+from emaillab.protocol.envelope import Envelope
 from emaillab.protocol.framing.content import ContentFramer, ContentTooBig
 from emaillab.protocol.framing.framer import Framer, FramingError
 from emaillab.protocol.framing.lines import CRLF, LineFramer
@@ -64,7 +65,7 @@ def mail_parameter(syntax: str, *, rfc: str, octets: int, shown: bool = True) ->
 
 
 def rcpt_parameter(syntax: str, *, rfc: str, octets: int, shown: bool = True) -> Callable[[Noter], Noter]:
-    """Mark a method as the one that notes a parameter of RCPT: it takes the value, and returns the new recipient."""
+    """Mark a method as the one that notes a parameter of RCPT: takes value and Recipient, returns the new one."""
     return _parameter("__rcpt_parameter__", syntax, rfc, octets, shown)
 
 

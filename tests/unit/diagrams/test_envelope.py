@@ -5,12 +5,12 @@ from xml.etree import ElementTree
 
 from emaillab.diagrams.envelope import draw_envelope
 from emaillab.host.mailhost import Custody
-from emaillab.protocol.backend import Envelope
+from emaillab.protocol.envelope import Envelope
 
 
 def stop(raw: bytes, reverse_path: str, *forward_paths: str) -> Custody:
     noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
-    return Custody("crepes.fr", 0.0, noon, "<1@x>", "Q1", "1", Envelope(reverse_path, list(forward_paths)), raw)
+    return Custody("crepes.fr", 0.0, noon, "<1@x>", "Q1", "1", Envelope.plain(reverse_path, *forward_paths), raw)
 
 
 def test_an_address_is_found_in_its_field_whatever_its_case() -> None:

@@ -4,7 +4,8 @@ import pytest
 
 from emaillab.host.mailhost import MailHost
 from emaillab.net.clock import VirtualClock
-from emaillab.protocol.backend import Envelope, Session
+from emaillab.protocol.backend import Session
+from emaillab.protocol.envelope import Envelope, Recipient
 from emaillab.protocol.machine import Refusal
 from emaillab.world import Internet
 
@@ -22,9 +23,9 @@ def host() -> MailHost:
 def accept(host: MailHost, *to: str, content: bytes = LETTER) -> None:
     session = Session(host.name, "203.0.113.5", helo="x.example", esmtp=True, now=host.now)
     envelope = Envelope("x@x.example")
-    for path in to:
-        host.check_recipient(session, envelope, path)
-        envelope.forward_paths.append(path)
+    for recipient in map(Recipient, to):
+        host.check_recipient(session, envelope, recipient)
+        envelope.recipients.append(recipient)
     host.accept(session, envelope, content)
 
 

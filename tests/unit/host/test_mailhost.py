@@ -10,7 +10,8 @@ from emaillab.message.dissect import dissect
 from emaillab.message.fields import parse_header
 from emaillab.net.clock import VirtualClock
 from emaillab.net.dns import MX, A, Resolver, Zone
-from emaillab.protocol.backend import Envelope, Session
+from emaillab.protocol.backend import Session
+from emaillab.protocol.envelope import Envelope, Recipient
 from emaillab.protocol.framing.lines import bare_line_end
 from emaillab.protocol.machine import Refusal
 
@@ -52,12 +53,12 @@ def session(host: MailHost, **known: object) -> Session:
 
 
 def accept(host: MailHost, to: Iterable[str], content: bytes = LETTER, from_: str = "a@x.example", **known) -> str:
-    return host.accept(session(host, **known), Envelope(from_, list(to)), content)
+    return host.accept(session(host, **known), Envelope.plain(from_, *to), content)
 
 
 def refused(host: MailHost, path: str, **known: object) -> str:
     with pytest.raises(Refusal) as caught:
-        host.check_recipient(session(host, **known), Envelope("a@x.example"), path)
+        host.check_recipient(session(host, **known), Envelope("a@x.example"), Recipient(path))
     return str(caught.value.reply)[:9]
 
 
@@ -67,9 +68,9 @@ def never(exchange: str, cause: str | None) -> object:
 
 def test_it_is_no_open_relay(host: MailHost) -> None:
     assert refused(host, "eve@far.example") == "550 5.7.1"
-    host.check_recipient(session(host, user="bob"), Envelope("bob@b.example"), "eve@far.example")
+    host.check_recipient(session(host, user="bob"), Envelope("bob@b.example"), Recipient("eve@far.example"))
     host.policy.trusted_ips.add("203.0.113.5")
-    host.check_recipient(session(host), Envelope("bob@b.example"), "eve@far.example")
+    host.check_recipient(session(host), Envelope("bob@b.example"), Recipient("eve@far.example"))
 
 
 def test_tricks_do_not_open_the_relay(host: MailHost) -> None:
@@ -81,7 +82,7 @@ def test_tricks_do_not_open_the_relay(host: MailHost) -> None:
 def test_an_unknown_user_is_refused_and_postmaster_never(host: MailHost) -> None:
     assert refused(host, "nobody@b.example") == "550 5.1.1"
     for path in ("postmaster", "Postmaster@b.example", "BOB@B.EXAMPLE"):
-        host.check_recipient(session(host), Envelope(""), path)
+        host.check_recipient(session(host), Envelope(""), Recipient(path))
 
 
 def test_final_delivery_adds_return_path_and_received_on_top(host: MailHost) -> None:

@@ -3,8 +3,9 @@
 from datetime import UTC, datetime
 
 from emaillab.host.queue import Queue
-from emaillab.host.queue_store import QueuedLetter, Recipient
+from emaillab.host.queue_store import QueuedLetter, QueuedRecipient
 from emaillab.host.store import Store
+from emaillab.protocol.envelope import Recipient
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -14,7 +15,9 @@ def test_a_letter_whose_commit_failed_is_not_handed_on() -> None:
     with Store() as store:
         queue = Queue(store)
         for id in ("kept", "lost"):
-            queue.add(QueuedLetter(id, "a@crepes.fr", NOON, (Recipient("bob@hamburger.edu"),), b"hi"), NOON)
+            queue.add(
+                QueuedLetter(id, "a@crepes.fr", NOON, (QueuedRecipient(Recipient("bob@hamburger.edu")),), b"hi"), NOON
+            )
             if id == "kept":
                 store.commit()
         store.rollback()  # as after a commit that a full disk refused

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from emaillab.host.store import QueuedLetter, Recipient, Store, StoredMailbox, StoreError
+from emaillab.host.store import QueuedLetter, QueuedRecipient, Store, StoredMailbox, StoreError
+from emaillab.protocol.envelope import Recipient
 
 NOON = datetime(2026, 3, 2, 12, 0, 0, 123456, tzinfo=UTC)
 LETTER = b"Subject: hi\r\n\r\n\x00\xff\r\n"
@@ -21,7 +22,10 @@ QUEUED = QueuedLetter(
     "q1",
     "",
     NOON,
-    (Recipient("bob@b.example"), Recipient("eve@c.example", "SENT", 2, NOON, "250 2.0.0 ok")),
+    (
+        QueuedRecipient(Recipient("bob@b.example")),
+        QueuedRecipient(Recipient("eve@c.example"), "SENT", 2, NOON, "250 2.0.0 ok"),
+    ),
     LETTER,
     "8BITMIME",
 )
@@ -203,7 +207,7 @@ def test_many_threads_deliver_and_read_at_once(store: Store) -> None:
 
 
 def test_the_queue_gives_back_letters_in_order(store: Store) -> None:
-    second = QueuedLetter("a-later-one", "alice@a.example", NOON, (Recipient("x@d.example"),), b"")
+    second = QueuedLetter("a-later-one", "alice@a.example", NOON, (QueuedRecipient(Recipient("x@d.example")),), b"")
     store.enqueue(QUEUED)
     store.enqueue(second)
     first, other = store.queued()
@@ -221,13 +225,13 @@ def test_the_queue_gives_back_letters_in_order(store: Store) -> None:
 
 def test_an_attempt_is_noted_for_its_recipient_alone(store: Store) -> None:
     store.enqueue(QUEUED)
-    note = Recipient("bob@b.example", "WAITING", 1, NOON + timedelta(minutes=30), "451 4.7.1 later")
+    note = QueuedRecipient(Recipient("bob@b.example"), "WAITING", 1, NOON + timedelta(minutes=30), "451 4.7.1 later")
     store.update_recipient(
         "q1", "bob@b.example", state=note.state, attempts=1, next_at=note.next_at, last_reply=note.last_reply
     )
     assert store.queued()[0].recipients == (note, QUEUED.recipients[1])
     store.update_recipient("q1", "eve@c.example", state="FAILED", attempts=3, next_at=None, last_reply="")
-    assert store.queued()[0].recipients[1] == Recipient("eve@c.example", "FAILED", 3)
+    assert store.queued()[0].recipients[1] == QueuedRecipient(Recipient("eve@c.example"), "FAILED", 3)
     for id, path in [("q1", "carol@b.example"), ("q2", "bob@b.example")]:
         with pytest.raises(KeyError):
             store.update_recipient(id, path, state="SENT", attempts=1, next_at=None, last_reply="")
@@ -236,7 +240,12 @@ def test_an_attempt_is_noted_for_its_recipient_alone(store: Store) -> None:
 def test_an_envelope_that_is_no_text_is_refused_whole(store: Store) -> None:
     with pytest.raises(ValueError, match="utf-8"):
         store.enqueue(
-            QueuedLetter("q9", "a@a.example", NOON, (Recipient("ok@b.example"), Recipient("\udcff@b.example")))
+            QueuedLetter(
+                "q9",
+                "a@a.example",
+                NOON,
+                (QueuedRecipient(Recipient("ok@b.example")), QueuedRecipient(Recipient("\udcff@b.example"))),
+            )
         )
     assert store.queued() == [] and not store.pending
 
@@ -306,23 +315,6 @@ def test_copies_share_the_octets(store: Store) -> None:
     assert stored_copies(store) == 1
     alice.inbox.remove([uid])
     assert contents(saved) == {1: LETTER, 2: LETTER}
-
-
-def test_a_store_of_format_1_is_brought_up_to_date(tmp_path: Path) -> None:
-    with Store(tmp_path) as store:
-        store.add_account("alice", "x")
-        store.deliver(["alice"], LETTER, NOON)
-        store._database.write("DROP TABLE subscription")
-        store.commit()
-        store._database.rows("PRAGMA user_version = 1")
-    with Store(tmp_path) as store:
-        alice = store.account("alice")
-        assert alice is not None and contents(alice.inbox) == {1: LETTER}
-        alice.subscribe("INBOX")
-        store.commit()
-    with Store(tmp_path) as store:
-        alice = store.account("alice")
-        assert alice is not None and alice.subscriptions() == ["INBOX"]
 
 
 # -- Promises -----------------------------------------------------------------------------------------
@@ -434,7 +426,8 @@ def test_a_closed_store_says_so_in_a_sentence(store: Store) -> None:
 DELIVERER = """
 import sys
 from datetime import datetime, UTC
-from emaillab.host.store import QueuedLetter, Recipient, Store
+from emaillab.host.store import QueuedLetter, QueuedRecipient, Store
+from emaillab.protocol.envelope import Recipient
 store, number = Store(sys.argv[1]), int(sys.argv[2])
 store.add_account("alice", "x"); store.add_account("bob", "x"); store.commit()
 inbox = store.account("alice").inbox
@@ -444,7 +437,7 @@ while True:
         number += 1
         raw = b"%d " % number + bytes(number % 3000)
         store.deliver(["alice", "bob"], raw, datetime.now(UTC))
-        store.enqueue(QueuedLetter(str(number), "", datetime.now(UTC), (Recipient("c@c.example"),), raw))
+        store.enqueue(QueuedLetter(str(number), "", datetime.now(UTC), (QueuedRecipient(Recipient("c@c.example")),), raw))
         if number % 5 == 0:
             inbox.remove([inbox.uid_next - 1])
     store.commit()

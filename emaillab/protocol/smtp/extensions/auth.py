@@ -10,7 +10,8 @@ from typing import ClassVar
 
 from emaillab.engine import Outcome, Signal
 from emaillab.protocol import sasl
-from emaillab.protocol.backend import Envelope, MailAcceptor, Session
+from emaillab.protocol.backend import MailAcceptor, Session
+from emaillab.protocol.envelope import Envelope
 from emaillab.protocol.framing.framer import FramingError
 from emaillab.protocol.framing.lines import LineTooLong
 from emaillab.protocol.login import LogIn

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from emaillab.protocol.backend import Envelope
+from emaillab.protocol.envelope import Envelope
 from emaillab.protocol.machine import Refusal
 from emaillab.protocol.smtp.grammar import Reply
 from emaillab.protocol.smtp.session import SmtpSession, mail_parameter

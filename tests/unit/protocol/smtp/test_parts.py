@@ -4,7 +4,8 @@ from typing import ClassVar
 
 import pytest
 
-from emaillab.protocol.backend import Envelope, Session
+from emaillab.protocol.backend import Session
+from emaillab.protocol.envelope import Envelope
 from emaillab.protocol.machine import Refusal, verb
 from emaillab.protocol.smtp import SmtpServer
 from emaillab.protocol.smtp.grammar import Reply

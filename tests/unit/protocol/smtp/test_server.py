@@ -3,7 +3,8 @@
 import pytest
 
 from emaillab.engine import Signal, Step
-from emaillab.protocol.backend import Envelope, Session
+from emaillab.protocol.backend import Session
+from emaillab.protocol.envelope import Envelope
 from emaillab.protocol.machine import CLOSED
 from emaillab.protocol.smtp import SmtpServer
 from emaillab.protocol.smtp.server import smtp_server
@@ -27,7 +28,7 @@ def test_the_host_is_told_the_envelope(host: FakeHost) -> None:
     server = session_with(host, b"EHLO laptop.example\r\nMAIL FROM:<alice@a.example> SIZE=7 BODY=8bitmime\r\n")
     server.receive(b"RCPT TO:<bob@b.example>\r\nRCPT TO:<Postmaster>\r\nDATA\r\nhello\r\n.\r\n")
     assert host.accepted == [
-        (Envelope("alice@a.example", ["bob@b.example", "Postmaster"], "8BITMIME", 7), b"hello\r\n"),
+        (Envelope.plain("alice@a.example", "bob@b.example", "Postmaster", body="8BITMIME", size=7), b"hello\r\n"),
     ]
     assert (server.session.helo, server.session.esmtp) == ("laptop.example", True)
     server.receive(b"HELO [192.0.2.7]\r\n")
