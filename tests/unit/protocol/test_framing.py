@@ -9,6 +9,7 @@ from emaillab.protocol.framing.dots import complete, stuff, unstuff
 from emaillab.protocol.framing.framer import Buffer, Framer, FramingError
 from emaillab.protocol.framing.lines import LineFramer, LineTooLong
 from emaillab.protocol.framing.literals import LiteralFramer, LiteralTooBig
+from emaillab.protocol.framing.payload import PayloadFramer, PayloadUnknown
 
 
 def units(framer: Framer, data: bytes, step: int) -> Iterator[bytes | str]:
@@ -247,3 +248,73 @@ def test_the_rest_of_a_unit_is_none(framer: LineFramer | ContentFramer | Literal
     assert not buffer
     assert framer.whole(b"QUIT\r\n") is None
     assert framer.whole(b"x\r\n.\r\n") is None
+
+
+def payloads(limit: int = 20) -> PayloadFramer:
+    """Return a reader of lines in which PUT and APPEND announce octets, as "PUT 6" does."""
+
+    def announced(args: bytes) -> int:
+        size = args.removeprefix(b" ")
+        if not size.isdigit():
+            raise ValueError("expected PUT <octets>")
+        return int(size)
+
+    return PayloadFramer(LineFramer(60), {"PUT": announced, "APPEND": announced}, limit)
+
+
+@pytest.mark.parametrize("step", [1, 3, 1000])
+def test_a_payload_belongs_to_its_line(step: int) -> None:
+    said = b"NOOP\r\nPUT 6\r\nQUIT\r\nput 0\r\nappend 3\r\na\nbPUTS 9\r\nQUIT\r\n"
+    assert list(units(payloads(), said, step)) == [
+        b"NOOP",
+        b"PUT 6\r\nQUIT\r\n",
+        b"put 0\r\n",
+        b"append 3\r\na\nb",
+        b"PUTS 9",
+        b"QUIT",
+    ]
+
+
+@pytest.mark.parametrize("step", [1, 3, 1000])
+def test_a_payload_over_the_limit_is_swallowed_whole(step: int) -> None:
+    said = b"PUT 24\r\n" + b"QUIT\r\n" * 4 + b"NOOP\r\n"
+    assert list(units(payloads(), said, step)) == ["24 octets, at most 20 are allowed", b"NOOP"]
+
+
+def test_a_huge_payload_costs_no_memory() -> None:
+    framer, buffer = payloads(), Buffer()
+    buffer.feed(b"PUT 99999999999999999999\r\n")
+    for _ in range(50):
+        buffer.feed(b"x" * 100_000)
+        assert framer.take(buffer) is None
+    assert len(buffer) == 0
+    assert sum(map(len, framer._parts)) < 40
+
+
+@pytest.mark.parametrize(
+    "line", [b"PUT", b"PUT six", b"PUT -6", b"put", b"PUT 6\n", b"PUT 6\rX", b"PUT 6" + b" " * 100, b"PUT\t6"]
+)
+def test_where_the_payload_ends_nobody_knows(line: bytes) -> None:
+    framer, buffer = payloads(), Buffer()
+    buffer.feed(line + b"\r\nQUIT\r\n")
+    with pytest.raises(PayloadUnknown):
+        framer.take(buffer)
+
+
+def test_what_is_missing_of_a_payload_can_be_told() -> None:
+    framer, buffer = payloads(), Buffer()
+    buffer.feed(b"PUT 6\r\nQU")
+    assert framer.take(buffer) is None
+    assert framer.missing(buffer) == "4 more octets after PUT 6"
+    buffer.feed(b"IT\r\n")
+    assert framer.take(buffer) == b"PUT 6\r\nQUIT\r\n"
+    assert framer.missing(buffer) == "a command"
+
+
+def test_only_a_line_without_payload_goes_the_short_way() -> None:
+    framer, buffer = payloads(), Buffer()
+    assert framer.whole(b"NOOP\r\n") == b"NOOP"
+    assert framer.whole(b"PUT 0\r\n") is None
+    buffer.feed(b"PUT 6\r\n")
+    assert framer.take(buffer) is None
+    assert framer.whole(b"NOOP\r\n") is None  # these are its octets
