@@ -40,6 +40,7 @@ class Session:
     helo: str = ""
     esmtp: bool = False
     user: str | None = None
+    pause_s: float = 0.0  # how long the answer in hand has to wait, asked by an application
     tokens: Callable[[], str] = field(default=lambda: "0")  # seeded names for challenges and the like
 
     @property

@@ -68,6 +68,15 @@ NOBODY = sasl.KeptPassword("", None)
 """What is kept of an account that does not exist, so that asking for it takes as long."""
 
 
+def proven(users: Users, proof: sasl.Proof) -> sasl.Kept | None:
+    """Hold a proof against what a host keeps. Returns: what is kept of the account; None when the proof is wrong.
+
+    The time that it takes does not tell whether there is such an account.
+    """
+    kept = users.kept(proof.user)
+    return kept if proof.holds(kept or NOBODY) else None
+
+
 class LogIn(Generic[AReply]):
     """One session's log-in: whatever leads to it, it ends in `Words.welcome` or `Words.wrong`.
 
@@ -118,15 +127,14 @@ class LogIn(Generic[AReply]):
         return self._finish(said)
 
     def _finish(self, proof: sasl.Proof) -> AReply:
-        """Hold a proof against what the host keeps."""
+        """Let in whoever has proven who they are."""
         try:
-            kept = self._users.kept(proof.user)
-            true = proof.holds(kept or NOBODY)
+            kept = proven(self._users, proof)
         except Refusal:
             raise
         except Exception as error:
             return self._words.unavailable(error)
-        if kept is not None and true:
+        if kept is not None:
             return self._words.welcome(kept.name)
         self._failures += 1
         pause_s = self._users.failures.note(proof.user, self._session.now())

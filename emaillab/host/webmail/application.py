@@ -32,6 +32,8 @@ from emaillab.host.webmail.reading import PICTURES, Summary, file_of, part_at, r
 from emaillab.host.webmail.writing import Draft, Unsent, answer, files_of, send
 from emaillab.protocol.backend import Entry, Session
 from emaillab.protocol.http.environ import SESSION
+from emaillab.protocol.login import proven
+from emaillab.protocol.sasl import Credentials
 
 if TYPE_CHECKING:
     from emaillab.host.mailhost import MailHost
@@ -170,16 +172,17 @@ class Webmail:
         return render_template("login.html", allowed=session.may_log_in, told=TOLD.get(request.args.get("told", "")))
 
     def login(self) -> Page:
-        """Log in. SIMPLIFIED: who guesses passwords is not slowed down."""
+        """Log in; who guesses passwords waits longer and longer, as in the other protocols."""
         session: Session = g.session
         if not session.may_log_in:
             return render_template("login.html", allowed=False), 403
         user = request.form.get("user", "")
-        account = self.host.log_in(user, request.form.get("password", ""))
-        if account is None:
+        kept = proven(self.host, Credentials(user, request.form.get("password", "")))
+        if kept is None:
+            session.pause_s = self.host.failures.note(user, session.now())
             return render_template("login.html", allowed=True, user=user, wrong=True), 403
         response = see("/mail")
-        login = self.logins.open(account.name, session.now())
+        login = self.logins.open(kept.name, session.now())
         response.set_cookie(self.cookie, login.id, httponly=True, samesite="Lax", secure=session.secure)
         return response
 

@@ -14,37 +14,44 @@ Webmail needs flask.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from emaillab.engine import Signal, Step
+from emaillab.engine import Signal
+from emaillab.protocol.base import BaseEngine
 
 MOST = 1 << 14  # octets that are listened to
 HEADER_END = b"\r\n\r\n"
 
 
-class AbsentServer:
+class AbsentServer(BaseEngine):
     """A web server without a web: it answers the first request, whatever it asks for, and closes."""
 
     waiting_for = "a request"
 
     def __init__(self, why: str) -> None:
-        self.watch: Callable[[Step], None] | None = None
-        content = f"{why[:1].upper()}{why[1:]}.\n".encode()
+        super().__init__()
+        self._content = f"{why[:1].upper()}{why[1:]}.\n".encode()
         self._heard = b""
-        self._say: list[bytes | Signal] = [
-            b"HTTP/1.1 501 Not Implemented\r\nContent-Type: text/plain; charset=utf-8\r\n"
-            b"Content-Length: %d\r\nConnection: close\r\n\r\n%b" % (len(content), content),
-            Signal.CLOSE,
-        ]
+        self._listens = True
 
     def feed(self, data: bytes) -> None:
         """Take octets from the peer."""
         self._heard = (self._heard + data)[:MOST]
 
-    def pull(self) -> bytes | Signal | None:
-        """Return the answer once a request is there."""
-        asked = HEADER_END in self._heard or len(self._heard) == MOST
-        return self._say.pop(0) if asked and self._say else None
+    def _go_on(self) -> bool:
+        """Answer once a request is there."""
+        if not (self._listens and (HEADER_END in self._heard or len(self._heard) == MOST)):
+            return False
+        self._listens = False
+        self._out += (
+            b"HTTP/1.1 501 Not Implemented\r\nContent-Type: text/plain; charset=utf-8\r\n"
+            b"Content-Length: %d\r\nConnection: close\r\n\r\n%b" % (len(self._content), self._content),
+            Signal.CLOSE,
+        )
+        return True
+
+    def end(self, *, idle: bool) -> None:
+        """Close the connection; there is nobody to say good-bye to."""
+        super().end(idle=idle)
+        self._listens = False
 
     def commit_failed(self, reason: str) -> None:
         """Do nothing: nothing was promised."""
@@ -54,4 +61,5 @@ class AbsentServer:
 
     def disconnected(self) -> None:
         """Forget the peer."""
-        self._say.clear()
+        self._out.clear()
+        self._listens = False

@@ -26,7 +26,7 @@ from email.utils import format_datetime
 
 import h11
 
-from emaillab.engine import Outcome, Signal, Step
+from emaillab.engine import Outcome, Pause, Signal, Step
 from emaillab.protocol.backend import Session
 from emaillab.protocol.base import BaseEngine
 from emaillab.protocol.http.answer import Answer, Application, ask, plain
@@ -159,11 +159,14 @@ class HttpServer(BaseEngine):
         self._say(plain(status, why, ("Connection", "close")))
 
     def _say(self, answer: Answer) -> None:
-        """Label request and response, and put the response behind a commit."""
+        """Label request and response, and put the response behind a commit, and behind a pause if one is asked for."""
         outcome = Outcome.OK if answer.status < 400 else Outcome.BAD if answer.status == 400 else Outcome.NO
         # Two labels at one place: the first is that of the client's lines, the last that of the server's.
         self._label(outcome, REQUEST)
         self._label(outcome, RESPONSE, CLOSED if self._is_last(answer) else OPEN)
+        pause_s, self.session.pause_s = self.session.pause_s, 0.0
+        if pause_s:
+            self._out.append(Pause(pause_s))
         self._out.append(Signal.COMMIT)
         self._queue(answer)
 

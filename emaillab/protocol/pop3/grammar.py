@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from emaillab.engine import Outcome, Signal
 from emaillab.protocol.framing.dots import stuff
 from emaillab.protocol.framing.lines import CRLF
-from emaillab.protocol.machine import Refusal
+from emaillab.protocol.machine import Refusal, is_plain
 from emaillab.protocol.stream import ProtocolError
 
 LINE_LIMIT = 255  # octets of a command, CRLF included (RFC 2449 §4)
@@ -97,6 +97,7 @@ class Reply:
     durable: bool = field(default=False, repr=False, compare=False)
     body: Iterator[bytes] | None = field(default=None, repr=False, compare=False)
     then: Signal | None = field(default=None, repr=False, compare=False)
+    pause_s: float = field(default=0.0, repr=False, compare=False)
 
     @property
     def ok(self) -> bool:
@@ -106,7 +107,7 @@ class Reply:
     @property
     def plain(self) -> bool:
         """True when its octets are all there is to it."""
-        return not self.durable and self.body is None and self.then is None
+        return is_plain(self)
 
     @property
     def code(self) -> str:
@@ -155,6 +156,19 @@ class Reply:
         return bytes(self).decode("utf-8", "replace").replace("\r\n", "\n").rstrip("\n")
 
 
+class Silence(Reply):
+    """No response at all."""
+
+    __slots__ = ()
+
+    def __bytes__(self) -> bytes:
+        return b""
+
+
+SILENCE = Silence(Outcome.OK)
+"""What follows QUIT after log-in: the UPDATE state responds, once the marked messages are removed."""
+
+
 def refuse(text: str) -> Refusal:
     """Return a Refusal that says -ERR."""
     return Refusal(Reply(Outcome.NO, text))
@@ -195,6 +209,11 @@ def parse_auth(args: bytes) -> tuple[str, bytes | None]:
     if not 1 <= len(words) <= 2:
         raise refuse("AUTH takes a mechanism and perhaps an initial response")
     return words[0].decode("ascii", "replace").upper(), words[1] if len(words) == 2 else None
+
+
+def messages(count: int) -> str:
+    """Count messages in words."""
+    return f"{count} message" if count == 1 else f"{count} messages"
 
 
 def shown(octets: bytes) -> str:

@@ -7,11 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from emaillab.engine import Pause
+from emaillab.host.mailhost import MailHost
+from emaillab.host.webmail.application import Webmail
 from emaillab.host.webmail.logins import LASTS, Logins
 from emaillab.host.webmail.markup import read_html
 from emaillab.host.webmail.reading import part_at, read
+from emaillab.net.clock import VirtualClock
+from emaillab.protocol.backend import Session
 from emaillab.protocol.http.client import HttpClient
 from emaillab.protocol.http.response import Response
+from emaillab.protocol.http.server import HttpServer
 from emaillab.world import Internet
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -180,6 +186,24 @@ def test_a_log_in_in_the_clear_is_refused_where_the_host_says_so() -> None:
             assert "not encrypted" in web.get("/login").text
             assert web.post("/login", {"user": "bob", "password": "secret"}).status == 403
             assert not web.cookies
+
+
+def test_who_guesses_passwords_waits_and_nobody_else_does() -> None:
+    host = MailHost("b.example", ip="192.0.2.25", clock=VirtualClock())
+    host.add_user("bob", "secret")
+    webmail = Webmail(host, secret=b"?")
+
+    def log_in(password: bytes) -> list[float]:
+        engine = HttpServer(webmail, Session("b.example", "192.0.2.7", now=host.now))
+        form = b"user=bob&password=" + password
+        engine.feed(b"POST /login HTTP/1.1\r\nHost: b.example\r\nContent-Length: %d\r\n" % len(form))
+        engine.feed(b"Content-Type: application/x-www-form-urlencoded\r\n\r\n" + form)
+        items = list(iter(engine.pull, None))
+        assert (b"303 SEE OTHER" in b"".join(i for i in items if isinstance(i, bytes))) == (password == b"secret")
+        return [item.seconds for item in items if isinstance(item, Pause)]
+
+    assert [log_in(password) for password in (b"guess", b"", b"secret", b"Secret")] == [[1.0], [2.0], [], [4.0]]
+    assert host.failures.note("bob", host.now()) == 4.0  # one limit for all protocols
 
 
 def test_both_networks_show_the_same_octets() -> None:

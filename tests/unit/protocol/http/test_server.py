@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from emaillab.engine import Signal, Step
+from emaillab.engine import Output, Pause, Signal, Step
 from emaillab.protocol.backend import Session
 from emaillab.protocol.http.server import MAX_HEADER, HttpServer
 
@@ -41,7 +41,7 @@ def server(application: Any = echo, **options: Any) -> HttpServer:
     return HttpServer(application, Session("b.example", "192.0.2.7"), **options)
 
 
-def pulled(engine: HttpServer) -> list[bytes | Signal]:
+def pulled(engine: HttpServer) -> list[Output]:
     return list(iter(engine.pull, None))
 
 
@@ -188,6 +188,19 @@ def test_the_store_commits_before_the_response() -> None:
     assert engine.session.user == "stored"
     assert out[0] is Signal.COMMIT
     assert isinstance(out[1], bytes)
+
+
+def test_an_application_can_ask_for_its_answer_to_wait() -> None:
+    def slow(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["PATH_INFO"] != "/a":
+            environ["emaillab.session"].pause_s = 2.0
+        return echo(environ, start_response)
+
+    engine = server(slow)
+    engine.feed(GET + GET.replace(b"/a", b"/fails") + GET)
+    waits = [item for item in pulled(engine) if not isinstance(item, bytes)]
+    assert waits == [Signal.COMMIT, Pause(2.0), Signal.COMMIT, Signal.COMMIT]
+    assert engine.session.pause_s == 0
 
 
 def test_what_could_not_be_kept_is_not_confirmed() -> None:

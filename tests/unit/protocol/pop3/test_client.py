@@ -30,6 +30,9 @@ class Script:
         data, self.said = self.said[:count], self.said[count:]
         return data
 
+    def ready(self) -> bool:
+        return b"\n" in self.said
+
     def start_tls(self) -> None: ...
 
     def close(self) -> None: ...
@@ -116,6 +119,16 @@ def test_pipelined_commands_go_out_in_one_segment(host: Pop3Host) -> None:
     replies = pop.pipeline(["STAT", "LIST", "DELE 1", "LIST"])
     assert pop.stream.sent[-1] == b"STAT\r\nLIST\r\nDELE 1\r\nLIST\r\n"  # type: ignore[attr-defined]
     assert [len(reply.lines or ()) for reply in replies] == [0, 3, 0, 2]
+
+
+def test_news_is_what_has_arrived_and_never_waits() -> None:
+    script = Script(b"+OK\r\n")
+    pop = Pop3Client(script)
+    assert pop.news() == ()
+    script.said = b"-ERR [SYS/TEMP] shutting down\r\n-ERR idle for too lo"
+    assert [reply.text for reply in pop.news()] == ["[SYS/TEMP] shutting down"]
+    script.said += b"ng\r\n"
+    assert [(reply.outcome, reply.text) for reply in pop.news()] == [(Outcome.NO, "idle for too long")]
 
 
 @pytest.mark.parametrize("limit", [8192, 7, 4, 3])

@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from emaillab.engine import Signal, Step
+from emaillab.engine import Pause, Signal, Step
 from emaillab.protocol.framing.dots import unstuff
 from emaillab.protocol.machine import CLOSED
 from emaillab.protocol.pop3 import Pop3Server
@@ -179,14 +179,24 @@ class TestPoint5StateAndSecurity:
         unknown = said(host.server(), "USER mallory", "PASS secret")
         assert wrong == unknown == [wrong[0], b"-ERR [AUTH] user name or password is wrong\r\n"]
 
-    def test_three_failures_close(self, host: Pop3Host) -> None:
+    def test_twenty_failures_close(self, host: Pop3Host) -> None:
         server = host.server()
         plain = base64.b64encode(b"\0alice\0wrong").decode()
-        said(server, "USER alice", "PASS 1", f"AUTH PLAIN {plain}")
-        server.feed(b"USER alice\r\nPASS 3\r\nUSER alice\r\nPASS secret\r\n")
+        said(server, *["USER alice", "PASS 1", f"AUTH PLAIN {plain}"] * 9, "AUTH LOGIN YWxpY2U=", "AAAA")
+        server.feed(b"USER alice\r\nPASS 20\r\nUSER alice\r\nPASS secret\r\n")
         out = list(iter(server.pull, None))
-        assert out[-2:] == [b"-ERR [AUTH] too many failed log-ins, good-bye\r\n", Signal.CLOSE]
+        assert out[-3:] == [Pause(4.0), b"-ERR [AUTH] too many failed log-ins, good-bye\r\n", Signal.CLOSE]
         assert server.state == CLOSED and not host.locked
+
+    def test_a_locked_maildrop_is_no_failed_log_in(self, host: Pop3Host) -> None:
+        first, second = logged_in(host, "1"), host.server("2")
+        for _ in range(25):
+            assert said(second, "USER alice", "PASS secret")[-1].startswith(b"-ERR [IN-USE] ")
+        assert second.session.user is None and first.session.user == "alice"
+        first.disconnected()
+        second.feed(b"USER alice\r\nPASS secret\r\n")
+        assert not any(isinstance(item, Pause) for item in iter(second.pull, None))
+        assert (second.session.user, host.holder) == ("alice", "2")
 
     def test_the_maildrop_is_locked_for_others(self, host: Pop3Host) -> None:
         first, second = logged_in(host, "1"), host.server("2")
