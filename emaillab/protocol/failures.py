@@ -26,8 +26,11 @@ class Failures:
         self._latest: dict[str, tuple[int, datetime]] = {}
 
     def note(self, user: str, now: datetime) -> float:
-        """Count a failure. Returns: how many seconds its refusal has to wait."""
-        name = user.casefold()
+        """Count a failure. Returns: how many seconds its refusal has to wait.
+
+        Whether "bob" or "bob@hamburger.edu" was tried, and whether there is such an account, makes no difference.
+        """
+        name = user.partition("@")[0].casefold()
         count, last = self._latest.pop(name, (0, now))
         count = count + 1 if now - last < FORGIVEN_AFTER else 1
         self._latest[name] = count, now  # at the end: the one that failed last

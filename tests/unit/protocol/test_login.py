@@ -20,7 +20,7 @@ NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 def test_a_minute_without_a_failure_forgives_an_account_and_no_other() -> None:
     failures = Failures()
     assert [failures.note("alice", NOON) for _ in range(5)] == [1, 2, 4, 4, 4]
-    assert failures.note("ALICE", NOON + timedelta(seconds=59.9)) == 4
+    assert failures.note("ALICE@b.example", NOON + timedelta(seconds=59.9)) == 4
     assert failures.note("bob", NOON + timedelta(seconds=60)) == 1
     assert failures.note("alice", NOON + timedelta(seconds=120)) == 1
 
