@@ -1,0 +1,112 @@
+"""Which mailboxes are there, what is in one, and how is a message put into it? LIST, STATUS, APPEND.
+
+>>> arguments = Cursor(b' Sent (\\\Seen) " 7-Feb-1994 21:52:25 -0800" {2}\\r\\nhi')
+>>> parse_append(arguments)[:2]
+('Sent', frozenset({'\\\Seen'}))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import ClassVar
+
+from emaillab.engine import Outcome
+from emaillab.protocol.backend import Mailbox
+from emaillab.protocol.imap.grammar import Cursor, ImapReply, string
+from emaillab.protocol.imap.names import DELIMITER, decode_name, encode_name, listed
+from emaillab.protocol.imap.session import ImapSession, StatusItem, after_log_in, parse_mailbox, verb
+
+
+def _unseen(mailbox: Mailbox) -> bytes:
+    return b"%d" % sum("\\Seen" not in entry.flags for entry in mailbox.entries())
+
+
+class MailboxCommands(ImapSession):
+    """The commands on mailboxes that need not be selected: LIST, STATUS, APPEND.
+
+    Source: RFC 9051 §6.3.9, §6.3.11-12.
+    """
+
+    MOVES: ClassVar = after_log_in("LIST", "STATUS", "APPEND")
+    STATUS_ITEMS: ClassVar[dict[str, StatusItem]] = {
+        "MESSAGES": lambda mailbox: b"%d" % len(mailbox.entries()),
+        "RECENT": lambda mailbox: b"0",
+        "UIDNEXT": lambda mailbox: b"%d" % mailbox.uid_next,
+        "UIDVALIDITY": lambda mailbox: b"%d" % mailbox.uid_validity,
+        "UNSEEN": _unseen,
+    }
+
+    @verb("LIST reference mailbox-pattern", rfc="9051 §6.3.9")
+    def list_(self, args: bytes) -> ImapReply:
+        """List the mailboxes whose names match a pattern."""
+        pattern = parse_pattern(self.cursor(args))
+        lines = [list_line(b"LIST", ["\\Noselect"], "")]  # an empty pattern is a question about the delimiter
+        if pattern:
+            found = listed(self.logged_in.mailbox_names(), pattern)
+            lines = [list_line(b"LIST", self.list_attributes(one), one.name) for one in found]
+        return ImapReply(Outcome.OK, "that is all", untagged=tuple(lines))
+
+    @verb("STATUS mailbox (item …)", rfc="9051 §6.3.11")
+    def status(self, args: bytes) -> ImapReply:
+        """Count a mailbox's messages without opening it."""
+        cursor = self.cursor(args)
+        cursor.space()
+        name = parse_mailbox(cursor)
+        cursor.space()
+        known = self._STATUS_ITEMS
+        items = cursor.items(lambda: cursor.keyword("one of " + " ".join(known), known))
+        if not items:
+            cursor.after(-1).fail("at least one item")
+        cursor.end()
+        mailbox = self.existing(name)
+        values = b" ".join(b"%b %b" % (item.encode(), known[item](mailbox)) for item in items)
+        line = b"* STATUS %b (%b)\r\n" % (string(encode_name(mailbox.name)), values)
+        return ImapReply(Outcome.OK, "that is all", untagged=(line,))
+
+    @verb("APPEND mailbox [(flag …)] [date-time] literal", rfc="9051 §6.3.12")
+    def append(self, args: bytes) -> ImapReply:
+        """Put a message into a mailbox; OK means that it is kept."""
+        name, flags, date, raw = parse_append(self.cursor(args))
+        mailbox = self.existing(name, code=b"TRYCREATE")
+        uid = mailbox.append(raw, flags, date or self.session.now())
+        return ImapReply(Outcome.OK, "message kept", code=self.append_code(mailbox, [uid]), durable=True)
+
+
+def list_line(kind: bytes, attributes: Iterable[str], name: str) -> bytes:
+    """Write one line of LIST or LSUB."""
+    delimiter, octets = string(DELIMITER.encode()), string(encode_name(name))
+    return b"* %b (%b) %b %b\r\n" % (kind, " ".join(attributes).encode(), delimiter, octets)
+
+
+def parse_pattern(cursor: Cursor) -> str:
+    """Consume what follows LIST or LSUB. Returns: reference and pattern in one, "" for an empty pattern."""
+    cursor.space()
+    reference = parse_mailbox(cursor, "a reference name")
+    cursor.space()
+    pattern = decode_name(cursor.list_mailbox())
+    cursor.end()
+    return reference + pattern if pattern else ""
+
+
+def parse_append(cursor: Cursor) -> tuple[str, frozenset[str], datetime | None, bytes]:
+    """Consume what follows APPEND: mailbox, flags, date and time, message.
+
+    Source: RFC 9051 §9 "append".
+    """
+    cursor.space()
+    name = parse_mailbox(cursor)
+    cursor.space()
+    flags: frozenset[str] = frozenset()
+    if cursor.sees(b"("):
+        flags = frozenset(cursor.items(cursor.stored_flag))
+        cursor.space()
+    date = None
+    if cursor.sees(b'"'):
+        date = cursor.date_time()
+        cursor.space()
+    if not cursor.sees(b"{"):
+        cursor.fail("the message, as a literal such as {310}")
+    raw = cursor.string()
+    cursor.end()
+    return name, flags, date, raw
