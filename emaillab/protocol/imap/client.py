@@ -14,9 +14,14 @@ b'A1 FETCH 1 (BODY[] UID)\\r\\n'
 
 from __future__ import annotations
 
-from emaillab.protocol.imap.client_mailboxes import MailboxClient, Selected
-from emaillab.protocol.imap.client_messages import MessageClient, Numbers
-from emaillab.protocol.imap.client_session import Refused
+from emaillab.protocol.imap.client_session import Numbers, Refused
+from emaillab.protocol.imap.commands.copying import CopyClient
+from emaillab.protocol.imap.commands.hierarchy import HierarchyClient
+from emaillab.protocol.imap.commands.mailboxes import MailboxClient
+from emaillab.protocol.imap.commands.messages import MessageClient
+from emaillab.protocol.imap.commands.searching import SearchClient
+from emaillab.protocol.imap.commands.selecting import SelectClient, Selected
+from emaillab.protocol.imap.extensions.auth import AuthClient
 from emaillab.protocol.imap.extensions.sasl_ir import SaslIrClient
 from emaillab.protocol.imap.extensions.starttls import StartTlsClient
 from emaillab.protocol.imap.extensions.uidplus import UidPlusClient
@@ -26,12 +31,17 @@ __all__ = ["ImapClient", "Numbers", "Refused", "Selected"]
 
 
 class ImapClient(
-    StartTlsClient,
     SaslIrClient,
-    UnselectClient,
-    UidPlusClient,
+    StartTlsClient,
+    AuthClient,
+    SelectClient,
     MailboxClient,
+    HierarchyClient,
+    UidPlusClient,
+    CopyClient,
     MessageClient,
+    SearchClient,
+    UnselectClient,
 ):
     """One IMAP session, the client's end, with all that this library knows.
 

@@ -15,15 +15,21 @@ b'A1 NOOP\\r\\n'
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Self
 
 from emaillab.engine import Outcome
 from emaillab.protocol.framing.lines import CRLF
+from emaillab.protocol.imap.grammar import astring
+from emaillab.protocol.imap.names import encode_name
 from emaillab.protocol.imap.responses import Continuation, Tagged, Untagged, Value, parse_response, read_response
 from emaillab.protocol.imap.results import Response
+from emaillab.protocol.imap.sets import SequenceSet, set_of
 from emaillab.protocol.stream import ProtocolError, Stream
+
+Numbers = int | str | Sequence[int] | SequenceSet
+"""Which messages: 3, "2:4,9:*", [2, 3, 4]."""
 
 _LITERAL_END = re.compile(rb"\{(\d{1,10})\+?\}\Z")
 
@@ -106,7 +112,10 @@ class ImapClientSession:
         return self.command("LOGOUT")
 
     def news(self) -> tuple[Untagged, ...]:
-        """Return what the server has said unasked, such as EXISTS or BYE, as far as it has arrived; never waits."""
+        """Return what the server has said unasked, such as EXISTS or BYE, as far as it has arrived; never waits.
+
+        Raises: ProtocolError for a response that is none, or answers a command.
+        """
         heard: list[Untagged] = []
         while self.stream.ready():
             response = parse_response(read_response(self.stream))
@@ -192,3 +201,17 @@ def _pieces(unit: bytes) -> Iterator[tuple[bool, bytes]]:
             yield False, unit[at : at + size]
             at += size
     yield False, unit[at:] + CRLF
+
+
+def mailbox_octets(name: str) -> bytes:
+    """Write a mailbox name."""
+    return astring(encode_name(name))
+
+
+def set_octets(numbers: Numbers) -> bytes:
+    """Write which messages are meant."""
+    if isinstance(numbers, str):
+        return numbers.encode()
+    if isinstance(numbers, int):
+        return b"%d" % numbers
+    return bytes(numbers if isinstance(numbers, SequenceSet) else set_of(numbers))

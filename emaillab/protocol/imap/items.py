@@ -58,31 +58,27 @@ class FetchItem:
     peek: bool = False
     partial: tuple[int, int] | None = None  # first octet, number of octets
     render: Render = field(default=_unread, compare=False, repr=False)
+    label: bytes = field(init=False, compare=False, repr=False)
+    """The item's name in the answer: without PEEK, and of a partial only where it begins."""
 
-    @property
-    def label(self) -> bytes:
-        """The item's name in the answer: without PEEK, and of a partial only where it begins."""
-        if self.section is None or self._is_old:
-            return self.name.encode()
-        partial = b"<%d>" % self.partial[0] if self.partial else b""
-        return b"%b[%b]%b" % (self.name.encode(), bytes(self.section), partial)
+    def __post_init__(self) -> None:
+        label = self._written(b"", b"<%d>" % self.partial[0] if self.partial else b"")
+        object.__setattr__(self, "label", label)
 
     @property
     def marks_seen(self) -> bool:
         """True when asking for it sets the flag \\Seen."""
         return self.section is not None and not self.peek
 
-    @property
-    def _is_old(self) -> bool:
-        """True for rev1's names of whole sections, which stand alone."""
-        return self.name.startswith("RFC822")
-
     def __bytes__(self) -> bytes:
-        if self.section is None or self._is_old:
-            return self.name.encode()
-        partial = b"<%d.%d>" % self.partial if self.partial else b""
-        peek = b".PEEK" if self.peek else b""
-        return b"%b%b[%b]%b" % (self.name.encode(), peek, bytes(self.section), partial)
+        return self._written(b".PEEK" if self.peek else b"", b"<%d.%d>" % self.partial if self.partial else b"")
+
+    def _written(self, peek: bytes, partial: bytes) -> bytes:
+        """Write the item; rev1's names of whole sections stand alone."""
+        name = self.name.encode()
+        if self.section is None or self.name.startswith("RFC822"):
+            return name
+        return b"%b%b[%b]%b" % (name, peek, bytes(self.section), partial)
 
 
 ItemParser = Callable[[Cursor, str], FetchItem]

@@ -1,5 +1,7 @@
 """How does a machine speak IMAP? Commands carry tags, data go untagged before the tagged line, and news goes along.
 
+>>> from emaillab.protocol.framing.literals import LiteralFramer
+>>> from emaillab.protocol.machine import verb
 >>> from emaillab.protocol.table import ANY, BACK
 >>> class Parrot(ImapMachine):
 ...     START, MOVES = "UP", {"UP": {}, ANY: {"SAY": BACK}}
@@ -8,7 +10,7 @@
 ...         cursor = self.cursor(args)
 ...         cursor.space()
 ...         return ImapReply(Outcome.OK, "said", untagged=(b"* WORD %b\\r\\n" % cursor.astring(),))
-...     def framer_for(self, state: State) -> Framer: return LiteralFramer(100, 100)
+...     def framer_for(self, state): return LiteralFramer(100, 100)
 >>> parrot = Parrot()
 >>> parrot.receive(b"a1 say {5}\\r\\n"), parrot.receive(b"hello\\r\\n")
 (b'+ OK\\r\\n', b'* WORD hello\\r\\na1 OK said\\r\\n')
@@ -22,16 +24,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, ClassVar, cast
 
-from emaillab.engine import Outcome, Signal, State
-from emaillab.protocol.framing.framer import Framer, FramingError
-from emaillab.protocol.framing.literals import LiteralFramer, LiteralTooBig
+from emaillab.engine import Outcome, Signal
+from emaillab.protocol.framing.framer import FramingError
+from emaillab.protocol.framing.literals import LiteralTooBig
 from emaillab.protocol.imap.fetch import chunks
 from emaillab.protocol.imap.grammar import Cursor, ImapReply, first_word, shown
 from emaillab.protocol.imap.letter import Octets
-from emaillab.protocol.machine import Machine, Refusal, verb
+from emaillab.protocol.machine import Machine, Refusal
 from emaillab.protocol.table import Table
-
-__all__ = ["Framer", "ImapMachine", "LiteralFramer", "State", "verb"]
 
 
 class ImapMachine(Machine[ImapReply]):

@@ -19,7 +19,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from emaillab.protocol.backend import Entry, Mailbox
 from emaillab.protocol.imap.fetch import fetch_answer
@@ -29,9 +30,8 @@ from emaillab.protocol.imap.letter import Letter
 from emaillab.protocol.imap.sets import SequenceSet
 
 
-@dataclass(frozen=True, slots=True)
-class StoredMessage:
-    """A message of the selected mailbox, as FETCH and SEARCH ask about it."""
+class StoredMessage(NamedTuple):
+    """A message of the selected mailbox, as FETCH and SEARCH ask about it: made by the thousand, so a tuple."""
 
     number: int  # its message sequence number, as the client was told
     entry: Entry
@@ -92,7 +92,7 @@ class View:
 
     def message(self, position: int) -> StoredMessage | None:
         """Return a message with all that can be asked about it, None when it is gone."""
-        entry = self.entry(position)
+        entry = self.now.get(self.uids[position])
         return None if entry is None else self._message(position, entry)
 
     def _message(self, position: int, entry: Entry) -> StoredMessage:

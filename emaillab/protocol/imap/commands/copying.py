@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from emaillab.engine import Outcome
+from emaillab.protocol.imap.client_session import ImapClientSession, Numbers, mailbox_octets, set_octets
 from emaillab.protocol.imap.grammar import ImapReply
+from emaillab.protocol.imap.results import Response
 from emaillab.protocol.imap.session import BACK, SELECTED, ImapSession, no, parse_mailbox, verb
 from emaillab.protocol.imap.sets import parse_set
 from emaillab.protocol.table import Table
@@ -66,3 +68,15 @@ def remove(session: ImapSession, doomed: Sequence[int]) -> ImapReply:
     if doomed:
         session.selected.mailbox.remove(doomed)
     return ImapReply(Outcome.OK, "removed what was marked", durable=True)
+
+
+class CopyClient(ImapClientSession):
+    """The client's part of COPY and EXPUNGE."""
+
+    def copy(self, numbers: Numbers, mailbox: str, *, uid: bool = False) -> Response:
+        """Copy messages into a mailbox: `.coded("COPYUID")` tells which UIDs they have there."""
+        return self._say(b"UID COPY" if uid else b"COPY", set_octets(numbers), mailbox_octets(mailbox))
+
+    def expunge(self) -> Response:
+        """Remove what is marked \\Deleted: `.numbers("EXPUNGE")`."""
+        return self.command("EXPUNGE")

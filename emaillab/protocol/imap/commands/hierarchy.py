@@ -11,9 +11,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 from emaillab.engine import Outcome
-from emaillab.protocol.imap.commands.mailboxes import list_line, parse_pattern
-from emaillab.protocol.imap.grammar import ImapReply
-from emaillab.protocol.imap.names import DELIMITER, listed
+from emaillab.protocol.imap.client_session import ImapClientSession, mailbox_octets
+from emaillab.protocol.imap.commands.mailboxes import list_entry, list_line, parse_pattern
+from emaillab.protocol.imap.grammar import ImapReply, string
+from emaillab.protocol.imap.names import DELIMITER, encode_name, listed
+from emaillab.protocol.imap.results import ListEntry, Response
 from emaillab.protocol.imap.session import ImapSession, after_log_in, no, parse_mailbox, verb
 
 LONGEST_NAME = 255  # octets of UTF-8
@@ -130,3 +132,32 @@ def check_name(name: str) -> None:
     if not all(levels) or not name.isprintable() or set(name) & {"*", "%"} or len(name.encode()) > LONGEST_NAME:
         rule = f"at most {LONGEST_NAME} octets of printable characters, without * and %, and no empty level"
         raise no(b"CANNOT", f"{name[:60]!a} cannot be a mailbox's name: {rule}")
+
+
+class HierarchyClient(ImapClientSession):
+    """The client's part of the commands on the names of mailboxes."""
+
+    def create(self, mailbox: str) -> Response:
+        """Make a mailbox."""
+        return self._say(b"CREATE", mailbox_octets(mailbox))
+
+    def delete(self, mailbox: str) -> Response:
+        """Remove a mailbox and all that is in it."""
+        return self._say(b"DELETE", mailbox_octets(mailbox))
+
+    def rename(self, mailbox: str, to: str) -> Response:
+        """Change the name of a mailbox and of those below it."""
+        return self._say(b"RENAME", mailbox_octets(mailbox), mailbox_octets(to))
+
+    def subscribe(self, mailbox: str) -> Response:
+        """Add a mailbox to those that programs should show."""
+        return self._say(b"SUBSCRIBE", mailbox_octets(mailbox))
+
+    def unsubscribe(self, mailbox: str) -> Response:
+        """Take a mailbox off those that programs should show."""
+        return self._say(b"UNSUBSCRIBE", mailbox_octets(mailbox))
+
+    def lsub(self, reference: str = "", pattern: str = "*") -> list[ListEntry]:
+        """List the subscriptions whose names match. Raises: Refused."""
+        response = self._data(b"LSUB", string(encode_name(reference)), string(encode_name(pattern)))
+        return [list_entry(data) for data in response.all("LSUB")]

@@ -1,21 +1,25 @@
 """Which mailboxes are there, what is in one, and how is a message put into it? LIST, STATUS, APPEND.
 
->>> arguments = Cursor(b' Sent (\\\Seen) " 7-Feb-1994 21:52:25 -0800" {2}\\r\\nhi')
+>>> arguments = Cursor(b' Sent (\\\\Seen) " 7-Feb-1994 21:52:25 -0800" {2}\\r\\nhi')
 >>> parse_append(arguments)[:2]
-('Sent', frozenset({'\\\Seen'}))
+('Sent', frozenset({'\\\\Seen'}))
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import ClassVar
 
 from emaillab.engine import Outcome
 from emaillab.protocol.backend import Mailbox
-from emaillab.protocol.imap.grammar import Cursor, ImapReply, string
+from emaillab.protocol.imap.client_session import ImapClientSession, mailbox_octets
+from emaillab.protocol.imap.grammar import Cursor, ImapReply, date_time, flag_list, string
 from emaillab.protocol.imap.names import DELIMITER, decode_name, encode_name, listed
+from emaillab.protocol.imap.responses import Untagged
+from emaillab.protocol.imap.results import ListEntry, Response, words
 from emaillab.protocol.imap.session import ImapSession, StatusItem, after_log_in, parse_mailbox, verb
+from emaillab.protocol.stream import ProtocolError
 
 
 def _unseen(mailbox: Mailbox) -> bytes:
@@ -110,3 +114,45 @@ def parse_append(cursor: Cursor) -> tuple[str, frozenset[str], datetime | None, 
     raw = cursor.string()
     cursor.end()
     return name, flags, date, raw
+
+
+Mailboxes = list[ListEntry]
+"""An alias, because the method `list` hides the type inside the class."""
+
+
+class MailboxClient(ImapClientSession):
+    """The client's part of LIST, STATUS and APPEND."""
+
+    def list(self, reference: str = "", pattern: str = "*") -> Mailboxes:
+        """List the mailboxes whose names match. Raises: Refused."""
+        response = self._data(b"LIST", string(encode_name(reference)), string(encode_name(pattern)))
+        return [list_entry(data) for data in response.all("LIST")]
+
+    def status(self, mailbox: str, items: Sequence[str] = ("MESSAGES", "UIDNEXT", "UNSEEN")) -> dict[str, int]:
+        """Count a mailbox's messages without opening it. Raises: Refused."""
+        response = self._data(b"STATUS", mailbox_octets(mailbox), f"({' '.join(items)})".encode())
+        counted: dict[str, int] = {}
+        for data in response.all("STATUS"):
+            values = data.values[-1] if data.values else ()
+            if isinstance(values, tuple):
+                pairs = zip(values[::2], values[1::2], strict=False)
+                counted |= {str(name).upper(): number for name, number in pairs if isinstance(number, int)}
+        return counted
+
+    def append(self, mailbox: str, raw: bytes, flags: Iterable[str] = (), date: datetime | None = None) -> Response:
+        """Put a message into a mailbox; `date` is aware. Raises: TypeError for a message that is not octets."""
+        if not isinstance(raw, bytes):
+            raise TypeError(f"a message is kept as octets, not as {type(raw).__name__}: bytes(letter), text.encode()")
+        flags = tuple(flags)
+        options = [*([flag_list(flags)] if flags else []), *([date_time(date)] if date else [])]
+        return self._say(b"APPEND", mailbox_octets(mailbox), *options, b"{%d}\r\n%b" % (len(raw), raw))
+
+
+def list_entry(data: Untagged) -> ListEntry:
+    """Read an untagged LIST or LSUB. Raises: ProtocolError."""
+    if len(data.values) < 3:
+        raise ProtocolError(f"a LIST response has 3 values, not {len(data.values)}")
+    attributes, delimiter, name = data.values[:3]
+    octets = name if isinstance(name, bytes) else str(name).encode()
+    separator = delimiter.decode("utf-8", "replace") if isinstance(delimiter, bytes) else ""
+    return ListEntry(decode_name(octets), separator, words(attributes))

@@ -1,21 +1,23 @@
 """How are messages read, and marked? FETCH and STORE, by number or by UID.
 
->>> numbers, sign, silent, flags = parse_store(Cursor(b" 2:4 +FLAGS.SILENT (\\\seen Later)"))
+>>> numbers, sign, silent, flags = parse_store(Cursor(b" 2:4 +FLAGS.SILENT (\\\\seen Later)"))
 >>> bytes(numbers), sign, silent, sorted(flags)
-(b'2:4', '+', True, ['Later', '\\\Seen'])
+(b'2:4', '+', True, ['Later', '\\\\Seen'])
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar
 
 from emaillab.engine import Outcome
+from emaillab.protocol.imap.client_session import ImapClientSession, Numbers, set_octets
 from emaillab.protocol.imap.fetch import fetch_answer
-from emaillab.protocol.imap.grammar import Cursor, ImapReply
+from emaillab.protocol.imap.grammar import Cursor, ImapReply, flag_list
 from emaillab.protocol.imap.items import BASIC_ITEMS, FLAGS, UID, FetchItem, parse_items
 from emaillab.protocol.imap.letter import Octets
+from emaillab.protocol.imap.results import FetchResult, Response
 from emaillab.protocol.imap.session import BACK, SELECTED, ImapSession, no, verb
 from emaillab.protocol.imap.sets import SequenceSet, parse_set
 from emaillab.protocol.imap.view import View, same_flags
@@ -163,3 +165,24 @@ def _stored(view: View, positions: list[int], reported: list[int], items: Sequen
     gone = sum(view.entry(position) is None for position in positions)
     if gone:
         _gone(gone)
+
+
+class MessageClient(ImapClientSession):
+    """The client's part of FETCH and STORE."""
+
+    def fetch(self, numbers: Numbers, items: str | Sequence[str], *, uid: bool = False) -> list[FetchResult]:
+        """Fetch items, such as "FLAGS" or "UID BODY.PEEK[]", of messages. Raises: Refused.
+
+        The server may tell of other messages too, when their flags have changed.
+        """
+        asked = items if isinstance(items, str) else " ".join(items)
+        if " " in asked and not asked.startswith("("):
+            asked = f"({asked})"
+        return self._data(b"UID FETCH" if uid else b"FETCH", set_octets(numbers), asked.encode()).fetched
+
+    def store(
+        self, numbers: Numbers, how: str, flags: Iterable[str], *, silent: bool = False, uid: bool = False
+    ) -> Response:
+        """Change flags: `how` is "FLAGS", "+FLAGS" or "-FLAGS". The new flags are in `.fetched`."""
+        item = how.encode() + (b".SILENT" if silent else b"")
+        return self._say(b"UID STORE" if uid else b"STORE", set_octets(numbers), item, flag_list(flags))

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from emaillab.engine import Outcome
-from emaillab.protocol.imap.grammar import ImapReply
+from emaillab.protocol.imap.client_session import ImapClientSession
+from emaillab.protocol.imap.grammar import ImapReply, string
 from emaillab.protocol.imap.keys import CHARSETS, Keys, Test
 from emaillab.protocol.imap.search import BASIC_KEYS, parse_charset, parse_keys
 from emaillab.protocol.imap.session import BACK, SELECTED, ImapSession, verb
@@ -69,3 +70,17 @@ def _is_found(message: StoredMessage, test: Test) -> bool:
         return test(message)
     except KeyError:  # removed by another session just now
         return False
+
+
+class SearchClient(ImapClientSession):
+    """The client's part of SEARCH."""
+
+    def search(self, *criteria: str, uid: bool = False) -> list[int]:
+        """Find messages: `search("UNSEEN FROM alice")`, `search("SUBJECT", "你好")`. Raises: Refused.
+
+        Each argument goes as it is; one that is not ASCII as a UTF-8 literal, so it must be a string of its own.
+        """
+        words = [text.encode() if text.isascii() else string(text.encode()) for text in criteria or ("ALL",)]
+        charset = [] if all(text.isascii() for text in criteria) else [b"CHARSET UTF-8"]
+        response = self._data(b"UID SEARCH" if uid else b"SEARCH", *charset, *words)
+        return [number for data in response.all("SEARCH") for number in data.values if isinstance(number, int)]

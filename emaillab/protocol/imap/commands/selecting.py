@@ -7,10 +7,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 from emaillab.engine import Outcome
+from emaillab.protocol.imap.client_session import ImapClientSession, mailbox_octets
 from emaillab.protocol.imap.grammar import SYSTEM_FLAGS, ImapReply, flag_list
+from emaillab.protocol.imap.responses import Value
+from emaillab.protocol.imap.results import Response, words
 from emaillab.protocol.imap.session import AUTHENTICATED, BACK, SELECTED, ImapSession, parse_mailbox, verb
 from emaillab.protocol.imap.view import View
 from emaillab.protocol.table import Row, Table
@@ -85,3 +89,53 @@ def _summary(view: View) -> list[bytes]:
         b"OK [UIDNEXT %d] the next message's UID" % view.mailbox.uid_next,
         b"OK [UIDVALIDITY %d] UIDs are valid" % view.mailbox.uid_validity,
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """What SELECT told of a mailbox."""
+
+    response: Response
+    exists: int
+    uid_validity: int | None
+    uid_next: int | None
+    unseen: int | None  # the number of the first unseen message
+    flags: frozenset[str]
+    permanent_flags: frozenset[str]
+    read_only: bool
+
+    @property
+    def ok(self) -> bool:
+        """True when the mailbox is selected."""
+        return self.response.ok
+
+    def __str__(self) -> str:
+        return str(self.response)
+
+
+class SelectClient(ImapClientSession):
+    """The client's part of opening and closing a mailbox."""
+
+    def select(self, mailbox: str = "INBOX", readonly: bool = False) -> Selected:
+        """Open a mailbox with SELECT, or for reading only with EXAMINE."""
+        response = self._say(b"EXAMINE" if readonly else b"SELECT", mailbox_octets(mailbox))
+        exists, flags = response.numbers("EXISTS"), response.all("FLAGS")
+        permanent = response.coded("PERMANENTFLAGS") or ()
+        return Selected(
+            response,
+            exists[-1] if exists else 0,
+            _first_number(response.coded("UIDVALIDITY")),
+            _first_number(response.coded("UIDNEXT")),
+            _first_number(response.coded("UNSEEN")),
+            words(flags[-1].values[0]) if flags and flags[-1].values else frozenset(),
+            words(permanent[0]) if permanent else frozenset(),
+            response.code == "READ-ONLY",
+        )
+
+    def close_mailbox(self) -> Response:
+        """Remove what is marked \\Deleted, and close the mailbox."""
+        return self.command("CLOSE")
+
+
+def _first_number(values: tuple[Value, ...] | None) -> int | None:
+    return values[0] if values and isinstance(values[0], int) else None

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from emaillab.protocol.backend import Mailbox
-from emaillab.protocol.imap.client_messages import MessageClient, Numbers, set_octets
-from emaillab.protocol.imap.commands.copying import remove
+from emaillab.protocol.imap.client_session import Numbers, set_octets
+from emaillab.protocol.imap.commands.copying import CopyClient, remove
 from emaillab.protocol.imap.grammar import ImapReply
 from emaillab.protocol.imap.results import Response
 from emaillab.protocol.imap.session import BACK, SELECTED, ImapSession, When, verb
@@ -48,7 +48,7 @@ class UidPlus(ImapSession):
         return remove(self, [uid for uid in doomed if uid in named])
 
 
-class UidPlusClient(MessageClient):
+class UidPlusClient(CopyClient):
     """The client's part of UIDPLUS."""
 
     def expunge(self, uids: Numbers | None = None) -> Response:
