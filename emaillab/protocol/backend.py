@@ -38,6 +38,7 @@ class Session:
     esmtp: bool = False
     user: str | None = None
     tokens: Callable[[], str] = field(default=lambda: "0")  # seeded names for challenges and the like
+    wake: Callable[[], None] = lambda: None  # has the engine say what it has to say unasked; any thread may call it
 
     @property
     def secure(self) -> bool:

@@ -160,7 +160,7 @@ class Machine(Speaker):
         self._at = self._places[CLOSED]
         self._out.clear()
 
-    def part(self, *, idle: bool) -> None:
+    def end(self, *, idle: bool) -> None:
         """End the session of the server's own accord: the peer was idle for too long, or the server shuts down.
 
         Half an answer is not completed, and nothing is said into a handshake of TLS.

@@ -53,6 +53,19 @@ class Speaker:
             if not self._go_on():
                 return None
 
+    def serve(self, data: bytes, /) -> bytes | None:
+        """Take octets and return the answer where there is a short way to it; None: `pull` what there is."""
+        self.feed(data)
+        return None
+
+    def wake(self) -> None:
+        """Find out what there is to say unasked; here, nothing."""
+
+    def end(self, *, idle: bool) -> None:
+        """End the session of the server's own accord, without a word."""
+        self.disconnected()
+        self._out.append(Signal.CLOSE)
+
     def receive(self, data: bytes) -> bytes:
         """Take octets and return all there is to say: `feed` and `pull` in one, for a peer that always reads."""
         self.feed(data)

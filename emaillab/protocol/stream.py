@@ -1,10 +1,11 @@
-"""What does a client need of the network? Five calls, whatever carries the octets.
+"""What does a client need of the network? Six calls, whatever carries the octets.
 
 >>> class Echo:
 ...     def __init__(self) -> None: self.sent = b""
 ...     def send(self, data: bytes) -> None: self.sent += data
 ...     def readline(self, limit: int = 8192) -> bytes: return self.sent
 ...     def read(self, count: int) -> bytes: return self.sent[:count]
+...     def ready(self) -> bool: return self.sent.endswith(b"\\n")
 ...     def start_tls(self) -> None: ...
 ...     def close(self) -> None: ...
 >>> stream: Stream = Echo()
@@ -35,6 +36,12 @@ class Stream(Protocol):
 
     def read(self, count: int) -> bytes:
         """Return exactly `count` octets. Raises: as readline."""
+
+    def ready(self) -> bool:
+        """Return whether a whole line has arrived, so that `readline` would not wait; never waits, moves no time.
+
+        Raises: ConnectionError when the connection broke.
+        """
 
     def start_tls(self) -> None:
         """Encrypt the connection from here on. Raises: ConnectionError when the handshake fails."""

@@ -14,21 +14,18 @@ Webmail needs flask.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from emaillab.protocol.machine import Signal, Step
+from emaillab.engine import Mute, Signal
 
 MOST = 1 << 14  # octets that are listened to
 HEADER_END = b"\r\n\r\n"
 
 
-class AbsentServer:
+class AbsentServer(Mute):
     """A web server without a web: it answers the first request, whatever it asks for, and closes."""
 
     waiting_for = "a request"
 
     def __init__(self, why: str) -> None:
-        self.watch: Callable[[Step], None] | None = None
         content = f"{why[:1].upper()}{why[1:]}.\n".encode()
         self._heard = b""
         self._say: list[bytes | Signal] = [
@@ -37,7 +34,7 @@ class AbsentServer:
             Signal.CLOSE,
         ]
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes, /) -> None:
         """Take octets from the peer."""
         self._heard = (self._heard + data)[:MOST]
 
@@ -45,12 +42,6 @@ class AbsentServer:
         """Return the answer once a request is there."""
         asked = HEADER_END in self._heard or len(self._heard) == MOST
         return self._say.pop(0) if asked and self._say else None
-
-    def commit_failed(self, reason: str) -> None:
-        """Do nothing: nothing was promised."""
-
-    def tls_started(self) -> None:
-        """Do nothing: nothing was learnt before TLS."""
 
     def disconnected(self) -> None:
         """Forget the peer."""

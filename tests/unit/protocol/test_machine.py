@@ -210,7 +210,7 @@ class Polite(Lift):
 def test_a_server_that_parts_says_so(idle: bool, words: bytes) -> None:
     lift = Polite()
     lift.receive(b"UP\r\nDO")
-    lift.part(idle=idle)
+    lift.end(idle=idle)
     assert pulled(lift) == [words, Signal.CLOSE]
     assert (lift.state, lift.receive(b"WN\r\n"), lift.serve(b"DOWN\r\n")) == (CLOSED, b"", None)
 
@@ -222,5 +222,5 @@ def test_nothing_is_said_into_half_an_answer_or_a_handshake() -> None:
     before_tls.feed(b"TLS\r\n")
     assert pulled(before_tls) == [b"OK go\r\n", Signal.START_TLS]
     for lift in (in_the_middle, before_tls):
-        lift.part(idle=False)
+        lift.end(idle=False)
         assert pulled(lift) == [Signal.CLOSE]
