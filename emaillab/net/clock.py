@@ -65,6 +65,7 @@ class Schedule:
         self._numbers = itertools.count()
         self._cancelled = 0
         self._lock = threading.Lock()
+        self.first_s = math.inf  # nothing is due before this moment: a glance without the lock
 
     def __len__(self) -> int:
         return len(self._heap)
@@ -76,6 +77,7 @@ class Schedule:
         call = Call(at_s, work, self)
         with self._lock:
             heapq.heappush(self._heap, (at_s, next(self._numbers), call))
+            self.first_s = self._heap[0][0]
         return call
 
     @property
@@ -93,6 +95,7 @@ class Schedule:
                 return None
             at_s, _, call = heapq.heappop(self._heap)
             work, call.work = call.work, None
+            self._drop_cancelled()
             assert work is not None
             return at_s, work
 
@@ -112,6 +115,7 @@ class Schedule:
         while self._heap and self._heap[0][2].work is None:
             heapq.heappop(self._heap)
             self._cancelled -= 1
+        self.first_s = self._heap[0][0] if self._heap else math.inf
 
 
 class Clock(Protocol):
@@ -143,7 +147,7 @@ class Clock(Protocol):
         """Do what is due by now."""
 
     def attach(self, woken: Callable[[], None]) -> None:
-        """Leave it to a thread to do what is due, where time passes by itself; `woken` tells it of each new call."""
+        """Leave it to a thread to do what is due, where time passes by itself; `woken` tells it of a new first call."""
 
     def detach(self, woken: Callable[[], None]) -> None:
         """Take note that this thread has ended."""
@@ -186,7 +190,7 @@ class _Clock:
 
     def do_due(self) -> None:
         """Do what is due by now."""
-        while (due := self._schedule.take(self.seconds)) is not None:
+        while self._schedule.first_s <= self.seconds and (due := self._schedule.take(self.seconds)) is not None:
             self._do(due[1])
 
     def at(self, seconds: float) -> datetime:
@@ -279,13 +283,14 @@ class WallClock(_Clock):
 
     def call_at(self, seconds: float, work: Callable[[], None]) -> Call:
         """Have work done at a moment; at a moment in the past, as soon as possible."""
-        call = super().call_at(seconds, work)
-        for woken in tuple(self._attached):
-            woken()
+        call = self._schedule.add(seconds, work)
+        if seconds <= self._schedule.first_s:
+            for woken in tuple(self._attached):
+                woken()
         return call
 
     def attach(self, woken: Callable[[], None]) -> None:
-        """Leave it to a thread to do what is due; `woken` tells it of each new call."""
+        """Leave it to a thread to do what is due; `woken` tells it of a new first call."""
         self._attached.append(woken)
 
     def detach(self, woken: Callable[[], None]) -> None:

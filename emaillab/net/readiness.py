@@ -46,7 +46,7 @@ class Readiness:
             self._selector.unregister(sock)
 
     def wait(self, timeout_s: float | None) -> Iterable[Ready]:
-        """Return what is to be called: at once if a socket is ready, else when one is, or after the time-out if there is one."""
+        """Return what is to be called: at once if a socket is ready, else when one is, or after a time-out."""
         return [key.data for key, _ in self._selector.select(timeout_s)]
 
     def close(self) -> None:

@@ -164,7 +164,7 @@ class TcpStream(LabStream):
 
     def _go_on(self) -> None:
         assert self.accepted is not None
-        if self._server.blocked:
+        if self._server.blocked and not self._server.closed:
             self.idle = False
             self.accepted.unblock()
 
@@ -390,10 +390,9 @@ class _Accepted(Transport):
     # How it is done
 
     def _run(self, work: Callable[[], None]) -> None:
-        if self._left:
-            return
         try:
-            work()
+            if not self._left:
+                work()
         except Exception as error:
             self.fail(error)
         if self.ours or self.connection.closed:
