@@ -210,8 +210,7 @@ class Connection:
             return
         self.held = False
         if self._away:
-            self._away = False
-            self.heard_s = max(self.heard_s, self.at_s)  # it was the client who was kept waiting
+            self._come_back()
             self._transport.listen(True)
         if failure is not None:
             self.engine.commit_failed(failure)
@@ -310,9 +309,16 @@ class Connection:
         """Have work done that may take long."""
         self.held = self._away = True
         if self._transport.elsewhere(work):
-            self.held = self._away = False
+            self._come_back()
         else:
             self._transport.listen(False)
+
+    def _come_back(self) -> None:
+        """Act again, at the moment to which the clock has moved; the client was not idle, but kept waiting."""
+        self.held = self._away = False
+        if self._at_s is not None:
+            self._at_s = max(self._at_s, self.wire.clock.seconds)
+        self.heard_s = max(self.heard_s, self.at_s)
 
     # What happens unasked
 
