@@ -25,8 +25,8 @@ from emaillab.journey import Journey as Journey
 from emaillab.journey import follow
 from emaillab.net.addresses import AddressBook
 from emaillab.net.clock import Clock, VirtualClock, WallClock, span_s
-from emaillab.net.connection import End, Link
 from emaillab.net.dns import AAAA, MX, A, Resolver, Zone
+from emaillab.net.link import End, Link
 from emaillab.net.network import MemoryNetwork, Network, Stream
 from emaillab.net.transcript import Transcript
 from emaillab.net.zones import host_name, plain_name

@@ -39,8 +39,9 @@ from emaillab.host.relay import MAX_HOPS, Attempt, exchanges_for, hand_on, recei
 from emaillab.host.store import Store
 from emaillab.host.submission import missing_fields
 from emaillab.net.clock import Clock
-from emaillab.net.connection import Connection, End, Service
+from emaillab.net.connection import Connection, Service
 from emaillab.net.dns import Resolver
+from emaillab.net.link import End
 from emaillab.protocol.backend import Account, Session
 from emaillab.protocol.envelope import FAILURE, Envelope, Recipient
 from emaillab.protocol.failures import Failures
@@ -72,7 +73,9 @@ IMPLICIT_TLS = frozenset(("smtps", "pop3s", "imaps", "https"))
 """Services that speak TLS from the first octet (RFC 8314, RFC 9110 §4.2.2)."""
 
 TICK = timedelta(milliseconds=1)  # no attempt is late by less
-IDLE_S = {"smtp": 300.0, "pop3": 600.0, "imap": 1800.0, "http": 60.0}  # RFC 5321 §4.5.3.2.7, 1939 §3, 9051 §5.4
+# After which silence a session ends: RFC 5321 §4.5.3.2.7, 1939 §3, 9051 §5.4. All wait longer than a client of ours
+# does, so that it is the client who notices first that its peer says nothing.
+IDLE_S = {"smtp": 600.0, "pop3": 600.0, "imap": 1800.0, "http": 600.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +280,7 @@ class MailHost:
             submission=service in ("submission", "smtps"),
             http=service in ("http", "https"),
             tokens=self.token,
+            wake=connection.wake,
         )
         connection.encrypted = partial(setattr, session, "tls")
         return session

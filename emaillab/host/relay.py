@@ -121,6 +121,7 @@ def hand_on(
     try:
         exchanges = find()
     except Refusal as refusal:
+        assert isinstance(refusal.reply, Reply), "who finds hosts speaks SMTP"
         return Attempt("", dict.fromkeys(paths, refusal.reply))
     for exchange in exchanges:
         try:

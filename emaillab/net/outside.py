@@ -22,7 +22,7 @@ from __future__ import annotations
 import socket
 
 from emaillab.net.clock import Clock
-from emaillab.net.connection import End, Link, Wire
+from emaillab.net.link import End, Link, Wire
 from emaillab.net.network import MemoryNetwork, Stream
 from emaillab.net.transcript import Transcript
 
@@ -78,6 +78,15 @@ class OutsideStream(Stream):
             raise self._gone()
         self.wire.carry("S", data, self.network.clock.seconds)
         return data
+
+    def _has_arrived(self) -> bool:
+        self._socket.settimeout(0)
+        try:
+            return bool(self._socket.recv(1, socket.MSG_PEEK))
+        except OSError:  # nothing is there; or the connection is gone, as the next read will say
+            return False
+        finally:
+            self._socket.settimeout(self.timeout_s)
 
     def _hang_up(self) -> None:
         self._socket.close()
