@@ -100,6 +100,7 @@ def test_extensions_are_learnt(connect: Callable[..., SmtpClient]) -> None:
         ("HELP", ""),
         ("STARTTLS", ""),
         ("AUTH", "PLAIN LOGIN"),
+        ("CHUNKING", ""),
     ]
     assert client.starttls().ok
     assert client.extensions == {}
