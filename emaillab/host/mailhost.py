@@ -33,14 +33,14 @@ from typing import TYPE_CHECKING, Any
 
 from emaillab.host.policy import POSTMASTER, Policy, each, split_address
 from emaillab.host.queue import Queue
-from emaillab.host.queue_store import QueuedLetter, QueuedRecipient
 from emaillab.host.relay import MAX_HOPS, Attempt, exchanges_for, hand_on, received_field, return_path_field
 from emaillab.host.store import Store
+from emaillab.host.store.outgoing import QueuedLetter, QueuedRecipient
 from emaillab.host.submission import missing_fields
 from emaillab.net.clock import Clock
 from emaillab.net.connection import Connection, End, Engine, Service
 from emaillab.net.dns import Resolver
-from emaillab.protocol.backend import Account, Session
+from emaillab.protocol.backend import Account, Session, Unit
 from emaillab.protocol.envelope import FAILURE, Envelope, Recipient
 from emaillab.protocol.machine import Refusal
 from emaillab.protocol.smtp.client import SmtpClient
@@ -298,6 +298,10 @@ class MailHost:
             return None
         return local if self.store.check_password(local, password) else None
 
+    def unit(self) -> Unit:
+        """Return a unit for what one verb stores: all of it, or nothing where the verb fails."""
+        return self.store.unit()
+
     def log_in(self, user: str, password: str) -> Account | None:
         """Return the account when name and password fit."""
         name = self.check_password(user, password)
@@ -326,23 +330,24 @@ class MailHost:
         return queue_id
 
     def _take(self, envelope: Envelope, raw: bytes, queue_id: str, now: datetime) -> None:
-        """Deliver a letter to our users and queue it for the others."""
+        """Deliver a letter to our users and queue it for the others, or nothing of it."""
         ours, others = self.policy.split(envelope.recipients)
-        if ours:
-            self.store.deliver(dict.fromkeys(ours), return_path_field(envelope) + raw, now)
-        if others:
-            letter = QueuedLetter(
-                queue_id,
-                envelope.reverse_path,
-                now,
-                tuple(map(QueuedRecipient, others)),
-                raw,
-                envelope.body,
-                ret=envelope.ret,
-                envid=envelope.envid,
-                smtputf8=envelope.smtputf8,
-            )
-            self.queue.add(letter, now + timedelta(seconds=self.handling_s))
+        with self.unit():
+            if ours:
+                self.store.deliver(dict.fromkeys(ours), return_path_field(envelope) + raw, now)
+            if others:
+                letter = QueuedLetter(
+                    queue_id,
+                    envelope.reverse_path,
+                    now,
+                    tuple(map(QueuedRecipient, others)),
+                    raw,
+                    envelope.body,
+                    ret=envelope.ret,
+                    envid=envelope.envid,
+                    smtputf8=envelope.smtputf8,
+                )
+                self.queue.add(letter, now + timedelta(seconds=self.handling_s))
 
     # Its queue
 
@@ -366,7 +371,8 @@ class MailHost:
                     self.name,
                     converts=self.converts,
                 )
-                self._settle(part, attempt)
+                with self.unit():
+                    self._settle(part, attempt)
             self.store.commit()
         return attempts
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from emaillab.protocol.envelope import Envelope, Recipient
 
@@ -52,10 +52,50 @@ class Session:
         return self.secure or (self.loopback and not self.require_tls)
 
 
+class Unit(Protocol):
+    """What one verb stores: all of it, or nothing where the verb fails; a context manager.
+
+    An exception undoes what was stored in it, as does `undo`. Nothing that another session stored is touched.
+    """
+
+    lost: str
+    """Why the verb's work is gone, though the verb ended well: the commit failed. "" when it is not."""
+
+    def __enter__(self) -> Unit:
+        """Begin; costs next to nothing until something is stored."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: Any, /) -> None:
+        """Keep what was stored, until the next commit makes it durable; undo it after an exception."""
+
+    def undo(self) -> None:
+        """Take back what was stored so far."""
+
+
+class _NoUnit:
+    """The unit of a verb that stores nothing."""
+
+    lost = ""
+
+    def __enter__(self) -> _NoUnit:
+        return self
+
+    def __exit__(self, *error: object) -> None: ...
+
+    def undo(self) -> None:
+        """Do nothing."""
+
+
+NO_UNIT: Unit = _NoUnit()
+"""The unit of a host that stores nothing."""
+
+
 class MailAcceptor(Protocol):
     """The host as its SMTP server sees it. Each check raises Refusal with an SMTP reply."""
 
     max_size: int  # octets of content
+
+    def unit(self) -> Unit:
+        """Return a unit for what one verb stores."""
 
     def check_sender(self, session: Session, envelope: Envelope) -> None:
         """Refuse a reverse-path or the SIZE announced with it."""
@@ -81,6 +121,20 @@ class Entry:
     size: int  # octets, CRLF line ends
     internal_date: datetime  # aware
     flags: frozenset[str]  # "\\Seen", "\\Deleted", "$Forwarded" … as stored
+    modseq: int = 1  # of the last change: grows with every change in its mailbox, RFC 7162 §3.1
+    ended: bool = True  # its octets end with CRLF, or are none
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxStatus:
+    """What there is to count in a mailbox, kept up to date so that nobody has to look at its messages."""
+
+    messages: int = 0
+    unseen: int = 0  # without \\Seen
+    deleted: int = 0  # with \\Deleted
+    size: int = 0  # octets of all messages
+    uid_next: int = 1  # the UID the next message will get
+    highest_modseq: int = 1  # of the last change, expunges included: RFC 7162 §3.1.2
 
 
 class Mailbox(Protocol):
@@ -93,6 +147,24 @@ class Mailbox(Protocol):
     def uid_next(self) -> int:
         """The UID the next message will get."""
 
+    def status(self) -> MailboxStatus:
+        """Return the numbers about the mailbox, as it is now; lists nothing."""
+
+    def first_unseen(self) -> int | None:
+        """Return the number of the first message without \\Seen, from 1; None when all are seen."""
+
+    def vanished(self, since: int) -> list[range]:
+        """Return the UIDs of messages that were removed after a mod-sequence, perhaps with some that went before.
+
+        Source: RFC 7162 §3.2.5.1.
+        """
+
+    def watch(self, callback: Callable[[], None]) -> None:
+        """Have something called after each commit that changed the mailbox, in the thread that commits."""
+
+    def unwatch(self, callback: Callable[[], None]) -> None:
+        """Have it called no more; harmless when it is not."""
+
     def entries(self) -> Sequence[Entry]:
         """Return all messages by ascending UID, as they are now; the same object means that nothing has changed."""
 
@@ -100,7 +172,10 @@ class Mailbox(Protocol):
         """Return a message's octets. Raises: KeyError when it is gone."""
 
     def append(self, raw: bytes, flags: Iterable[str], internal_date: datetime) -> int:
-        """Store a message; durable after the next commit. Returns: its UID."""
+        """Store a message; durable after the next commit.
+
+        Returns: its UID. Raises: ValueError for a date or a flag that could not be read back.
+        """
 
     def set_flags(self, uid: int, flags: Iterable[str]) -> None:
         """Replace a message's flags."""
@@ -150,6 +225,9 @@ class Account(Protocol):
 
 class MailReader(Protocol):
     """The host as its POP3 and IMAP servers see it."""
+
+    def unit(self) -> Unit:
+        """Return a unit for what one verb stores."""
 
     def log_in(self, user: str, password: str) -> Account | None:
         """Return the account when name and password fit."""

@@ -12,7 +12,7 @@ from datetime import datetime
 from emaillab.protocol.backend import Mailbox
 from emaillab.protocol.imap.grammar import SYSTEM_FLAGS, Cursor, ImapReply, flag_list, string
 from emaillab.protocol.imap.names import DELIMITER, decode_name, encode_name, listed
-from emaillab.protocol.imap.session import ImapSession, parse_mailbox
+from emaillab.protocol.imap.session import ImapSession, no, parse_mailbox
 from emaillab.protocol.imap.view import View
 from emaillab.protocol.machine import Outcome, verb
 
@@ -80,7 +80,10 @@ class MailboxCommands(ImapSession):
         """Put a message into a mailbox; OK means that it is kept."""
         name, flags, date, raw = parse_append(self.cursor(args))
         mailbox = self._existing(name, code=b"TRYCREATE")
-        uid = mailbox.append(raw, flags, date or self.session.now())
+        try:
+            uid = mailbox.append(raw, flags, date or self.session.now())
+        except ValueError as error:  # a date so late that it is after the end of the calendar somewhere
+            raise no(b"CANNOT", str(error)) from None
         code = b"APPENDUID %d %d" % (mailbox.uid_validity, uid)
         return ImapReply(Outcome.OK, "message kept", code=code, durable=True)
 
@@ -132,10 +135,8 @@ def _count(mailbox: Mailbox, item: str) -> int:
         return mailbox.uid_validity
     if item == "RECENT":
         return 0
-    entries = mailbox.entries()
-    if item == "SIZE":
-        return sum(entry.size for entry in entries)
-    return len(entries) if item == "MESSAGES" else sum("\\Seen" not in entry.flags for entry in entries)
+    status = mailbox.status()
+    return {"MESSAGES": status.messages, "UNSEEN": status.unseen, "SIZE": status.size}[item]
 
 
 def list_line(kind: bytes, attributes: str, name: str) -> bytes:

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from emaillab.host import database
 from emaillab.host.mailhost import MailHost
 from emaillab.host.store import QueuedRecipient, Store, StoredMailbox, StoreError
+from emaillab.host.store.folder import FILE_NAME
+from emaillab.host.store.format import FORMAT, NEWS
 from emaillab.net.clock import VirtualClock
 from emaillab.protocol.envelope import Recipient
 
@@ -30,26 +31,26 @@ def old(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A folder with a store of an older format, and a clean end behind it."""
     folder = tmp_path / "mail"
     folder.mkdir()
-    shutil.copy(DATA / "format-2.sqlite", folder / database.FILE_NAME)
+    shutil.copy(DATA / "format-2.sqlite", folder / FILE_NAME)
     if request.param == 1:
-        with closing(sqlite3.connect(folder / database.FILE_NAME)) as file:
+        with closing(sqlite3.connect(folder / FILE_NAME)) as file:
             file.executescript("DROP TABLE subscription; PRAGMA user_version = 1;")
     return folder
 
 
 def dump(folder: Path) -> list[str]:
-    with closing(sqlite3.connect(folder / database.FILE_NAME)) as file:
+    with closing(sqlite3.connect(folder / FILE_NAME)) as file:
         return [*file.iterdump(), str(version(folder))]
 
 
 def version(folder: Path) -> int:
-    with closing(sqlite3.connect(folder / database.FILE_NAME)) as file:
+    with closing(sqlite3.connect(folder / FILE_NAME)) as file:
         ((number,),) = file.execute("PRAGMA user_version")
     return int(number)
 
 
 def columns(folder: Path) -> dict[str, list[object]]:
-    with closing(sqlite3.connect(folder / database.FILE_NAME)) as file:
+    with closing(sqlite3.connect(folder / FILE_NAME)) as file:
         tables = [name for (name,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
         return {name: file.execute(f"PRAGMA table_info({name})").fetchall() for name in tables}
 
@@ -115,7 +116,7 @@ def test_everything_is_there_and_stays(old: Path) -> None:
             check(store)
             alice = store.account("alice")
             assert alice is not None and alice.subscriptions() == subscribed
-    assert version(old) == database.FORMAT
+    assert version(old) == FORMAT
 
 
 def test_an_older_file_becomes_what_a_new_one_is(old: Path, tmp_path: Path) -> None:
@@ -175,7 +176,7 @@ class Server:
 
 def test_a_failure_in_the_middle_leaves_the_old_file(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = dump(old)
-    monkeypatch.setitem(database.NEWS, database.FORMAT, database.NEWS[database.FORMAT] + "SELECT broken();")
+    monkeypatch.setitem(NEWS, FORMAT, NEWS[FORMAT] + "SELECT broken();")
     with pytest.raises(StoreError, match="broken"):
         Store(old)
     monkeypatch.undo()
@@ -186,15 +187,18 @@ def test_a_failure_in_the_middle_leaves_the_old_file(old: Path, monkeypatch: pyt
 
 KILLED = """
 import os, sqlite3, sys
-from emaillab.host import database
+from emaillab.host.store import Store
+from emaillab.host.store.format import FORMAT, NEWS
+
 class Connection(sqlite3.Connection):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.create_function("die", 0, lambda: os.kill(os.getpid(), 9))
+
 connect = sqlite3.connect
 sqlite3.connect = lambda *args, **kwargs: connect(*args, factory=Connection, **kwargs)
-database.NEWS[database.FORMAT] += "SELECT die();"
-database.Database(sys.argv[1])
+NEWS[FORMAT] += "SELECT die();"
+Store(sys.argv[1])
 """
 
 

@@ -1,0 +1,334 @@
+"""How does a mail host write so that a crash loses nothing it promised, and a failure costs nobody else?
+
+Every change waits in one open transaction until `commit`, so that many sessions share one fsync. What a session's verb
+writes is a unit, which is undone when the verb fails. What memory holds of the database goes back with it.
+
+>>> database = Database()
+>>> add = "INSERT INTO account(name, password) VALUES (?, ?)"
+>>> database.write(add, ("alice", "secret")), database.pending
+(1, True)
+>>> with database.unit():
+...     _ = database.write(add, ("bob", "secret"))
+...     _ = database.write(add, ("carol", None))
+Traceback (most recent call last):
+emaillab.host.store.errors.StoreError: not kept: NOT NULL constraint failed: account.password
+>>> database.rows("SELECT name FROM account")
+[('alice',)]
+>>> database.rollback(); database.rows("SELECT name FROM account"), database.pending
+([], False)
+"""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from emaillab.host.store.errors import StoreError
+from emaillab.host.store.folder import open_database
+from emaillab.host.store.unit import Change, Joined, Mark, Running, Unit
+
+MOST_REPEATED = 64 << 20  # octets of statements that are remembered until a commit
+
+SAVEPOINT, RELEASE = "SAVEPOINT unit", "RELEASE unit"  # one name for all: the last one made is meant
+
+Statement = tuple[str, Sequence[object]]
+TOO_MUCH: Statement = ("", ())
+"""Stands for a statement that is remembered no more."""
+Execute = Callable[[str, Sequence[object]], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the database asks of those who hold some of it in memory; nothing by default."""
+
+    before_commit: Callable[[Execute], None] = lambda execute: None
+    """Write what is written once for all changes of a commit."""
+    committed: Callable[[], Iterable[Callable[[], None]]] = tuple
+    """Take note that all is durable. Returns: those who want to be told, once the lock is free."""
+    lost: Callable[[], None] = lambda: None
+    """Read everything anew: all that was pending is gone."""
+
+
+class Database:
+    """One SQLite file, or memory, that several threads write through one connection.
+
+    Args: folder: where the file is, None for memory; memory: told of commits and losses.
+    Raises: StoreError, one sentence, when the folder cannot be used.
+    """
+
+    def __init__(self, folder: Path | str | None = None, memory: Memory | None = None) -> None:
+        self.lock = threading.RLock()
+        """Held from a unit's first write to its end, and by whoever reads what must fit together."""
+        self.pending = False
+        """True when something waits for a commit."""
+        self.running = Running()
+        self.errors: deque[Exception] = deque(maxlen=20)
+        """The latest failures of those who were told of a commit."""
+        self._memory = memory or Memory()
+        self._numbers = itertools.count(1)
+        self._statements: list[Statement] = []  # of the open transaction, to be repeated when SQLite drops it
+        self._octets = 0  # of these statements
+        self._changes: list[Change] = []  # in memory, by the units that run; the last is taken back first
+        self._done: list[Unit] = []  # ended well, not yet committed
+        self._bereft: dict[int, str] = {}  # the threads whose work is lost, and why, until they commit
+        self._connection = open_database(folder)
+        self._cursor = self._connection.cursor()
+
+    # -- Reading and writing --------------------------------------------------------------------------
+
+    def unit(self) -> Unit:
+        """Return a unit: what is written while it lasts is kept whole, or not at all."""
+        return Unit(self)
+
+    def joined(self) -> Unit | AbstractContextManager[None]:
+        """Return a unit, but none of its own within another; for what a single statement writes."""
+        return Unit(self) if self.running.unit is None else Joined()
+
+    def write(self, sql: str, values: Sequence[object] = ()) -> int:
+        """Change the database; durable after the next commit.
+
+        Returns: the new row's number, after an INSERT into a table that numbers its rows.
+        Raises: StoreError when the statement fails; then the unit in which it stands is undone.
+        """
+        unit = self.running.unit
+        if unit is None:
+            with Unit(self):
+                return self.write(sql, values)
+        if unit.failed:
+            raise StoreError(unit.failed)
+        if unit.mark is None:
+            self._begin(unit)
+        assert unit.mark is not None
+        try:
+            number = self._execute(sql, values)
+        except sqlite3.Error as error:
+            reason = _not_kept(error)
+            self._undo(unit, unit.mark)
+            unit.failed = unit.failed or reason
+            raise StoreError(unit.failed) from error
+        self._remember(sql, values)
+        return number
+
+    def rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Return all rows that a query finds, uncommitted changes included."""
+        with self.lock:
+            try:
+                return self._connection.execute(sql, values).fetchall()
+            except sqlite3.Error as error:
+                raise StoreError(f"the mail store cannot be read: {error}") from error
+
+    def taken_back(self, whose: Hashable, change: Change) -> None:
+        """Note how memory goes back to what it was, in case the unit is undone; once for each thing and unit."""
+        unit = self.running.unit
+        if unit is not None and unit.mark is not None and whose not in unit.mark.noted:
+            unit.mark.noted.add(whose)
+            self._changes.append(change)
+
+    def change_number(self) -> int:
+        """Return the number of the change that is being made: one for all that the outermost unit writes."""
+        unit = self.running.unit
+        if unit is None:
+            return next(self._numbers)
+        *_, outermost = unit.outward()
+        outermost.number = outermost.number or next(self._numbers)
+        return outermost.number
+
+    # -- Promises -------------------------------------------------------------------------------------
+
+    def commit(self) -> None:
+        """Make all pending changes durable, or none of them, and tell who wants to know.
+
+        Raises: StoreError when work of this thread could not be kept, now or since its last commit. Each Unit says
+            whether its own work is `lost`; the others' is kept.
+        """
+        tell: Iterable[Callable[[], None]] = ()
+        with self.lock:
+            self._check_no_unit()
+            if self.pending:
+                try:
+                    self._memory.before_commit(self._execute)
+                    self._execute("COMMIT")
+                except sqlite3.Error as error:
+                    self._lose(f"nothing since the last commit was kept: {error}")
+                else:
+                    self._forget()
+                    tell = self._memory.committed()
+            reason = self._bereft.pop(threading.get_ident(), None)
+        for told in tell:
+            try:
+                told()
+            except Exception as error:  # costs nobody else
+                self.errors.append(error)
+        if reason is not None:
+            raise StoreError(reason)
+
+    def rollback(self, reason: str = "nothing since the last commit was kept: it was given up") -> None:
+        """Give up all pending changes, whoever made them; the other threads learn it when they commit."""
+        with self.lock:
+            self._check_no_unit()
+            if self.pending:
+                self._lose(reason)
+                self._bereft.pop(threading.get_ident(), None)
+
+    def close(self) -> None:
+        """Close the file; pending changes are given up, as nobody was promised them."""
+        with self.lock:
+            self._connection.close()
+            self._forget()
+
+    # -- Units ----------------------------------------------------------------------------------------
+
+    def _begin(self, unit: Unit) -> None:
+        """Set the mark to which a unit goes back, and all around it that have written nothing either."""
+        fresh = list(itertools.takewhile(lambda one: one.mark is None, unit.outward()))
+        outermost = fresh[-1].within is None
+        if outermost:
+            self.lock.acquire()  # `_ended` gives it back
+        try:
+            mark = Mark(self._connection.in_transaction, len(self._statements), len(self._changes))
+            self._execute(SAVEPOINT if mark.savepoint else "BEGIN")
+        except sqlite3.Error as error:
+            if outermost:
+                self.lock.release()
+            raise StoreError(f"the mail store cannot be written: {error}") from error
+        if mark.savepoint:
+            self._statements.append((SAVEPOINT, ()))
+        self.pending = True
+        for one in fresh:
+            one.mark = mark
+
+    def end(self, unit: Unit, *, keep: bool) -> None:
+        """End a unit that has written something: keep what it wrote, or undo it.
+
+        Raises: StoreError when it cannot be kept.
+        """
+        mark = unit.mark
+        assert mark is not None
+        if not keep:
+            self._undo(unit, mark)
+        elif unit.within is None or unit.within.mark is not mark:  # else it goes the way of the one around it
+            if mark.savepoint:
+                try:
+                    self._execute(RELEASE)
+                except sqlite3.Error as error:
+                    self._undo(unit, mark)
+                    raise StoreError(_not_kept(error)) from error
+                del self._statements[mark.statements]
+            unit.mark = None
+            if unit.within is None:
+                unit.thread = threading.get_ident()
+                self._done.append(unit)
+                self._changes.clear()
+                self.lock.release()
+
+    def _undo(self, unit: Unit, mark: Mark) -> None:
+        """Undo a unit, and with it those around it that had written nothing before."""
+        reason = self._go_back(mark)
+        for one in unit.outward():
+            if reason:
+                one.lost = one.failed = self._bereft[threading.get_ident()] = reason
+            elif one.mark is not mark:
+                return
+            one.mark = None
+        self.lock.release()
+
+    def _go_back(self, mark: Mark) -> str:
+        """Undo what was written since a mark, here and in memory. Returns: why all that was pending is lost, or ""."""
+        reason = ""
+        if not (mark.savepoint and self._in_transaction and self._back_to_savepoint()):
+            reason = self._repeat(mark.statements)
+        del self._statements[mark.statements :]
+        while len(self._changes) > mark.changes:
+            self._changes.pop()()
+        return reason
+
+    def _back_to_savepoint(self) -> bool:
+        try:
+            self._execute("ROLLBACK TO unit")
+            self._execute(RELEASE)
+        except sqlite3.Error:
+            return False
+        return True
+
+    def _repeat(self, count: int) -> str:
+        """Begin the transaction anew with its first statements: SQLite drops all of it when the disk is full.
+
+        Returns: why it could not, so that all that was pending is lost; "" when it could.
+        """
+        statements = self._statements[:count]
+        self._drop()
+        self.pending = bool(statements)
+        try:
+            if TOO_MUCH in statements:
+                raise sqlite3.OperationalError("too much was pending to be written again")
+            if statements:
+                self._execute("BEGIN")
+            for sql, values in statements:
+                self._execute(sql, values)
+        except sqlite3.Error as error:
+            reason = f"nothing since the last commit was kept: {error}"
+            self._lose(reason)
+            return reason
+        return ""
+
+    def _lose(self, reason: str) -> None:
+        """Give up all that is pending, and let those whose work it was know."""
+        self._drop()
+        for unit in self._done:
+            unit.lost = self._bereft[unit.thread] = reason
+        self._forget()
+        self._memory.lost()
+
+    # -- SQLite ---------------------------------------------------------------------------------------
+
+    def _execute(self, sql: str, values: Sequence[object] = ()) -> int:
+        self._cursor.execute(sql, values)
+        return self._cursor.lastrowid or 0
+
+    @property
+    def _in_transaction(self) -> bool:
+        try:
+            return self._connection.in_transaction
+        except sqlite3.ProgrammingError:  # closed
+            return False
+
+    def _drop(self) -> None:
+        """End the transaction; after some errors SQLite has done so itself."""
+        for _ in range(2):
+            if self._in_transaction:
+                with suppress(sqlite3.Error):
+                    self._execute("ROLLBACK")
+
+    def _remember(self, sql: str, values: Sequence[object]) -> None:
+        """Note a statement that was executed, as long as there are not too many octets to be noted."""
+        before = self._octets
+        for value in values:
+            if type(value) is bytes:
+                self._octets += len(value)
+        if before <= MOST_REPEATED < self._octets:
+            self._statements = [TOO_MUCH] * len(self._statements)
+        self._statements.append((sql, values) if self._octets <= MOST_REPEATED else TOO_MUCH)
+
+    def _forget(self) -> None:
+        """Take note that nothing is pending."""
+        self.pending, self._octets = False, 0
+        self._statements.clear()
+        self._changes.clear()
+        self._done.clear()
+
+    def _check_no_unit(self) -> None:
+        unit = self.running.unit
+        if unit is not None and any(one.mark is not None for one in unit.outward()):
+            raise RuntimeError("a unit is still being written: it ends before a commit or a rollback")
+
+
+def _not_kept(error: sqlite3.Error) -> str:
+    closed = isinstance(error, sqlite3.ProgrammingError)
+    return f"the mail store cannot be written: {error}" if closed else f"not kept: {error}"
