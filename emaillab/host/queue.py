@@ -46,9 +46,8 @@ class Queue:
         self, store: QueueStore, schedule: Schedule = rfc_schedule, give_up_after: timedelta = GIVE_UP_AFTER
     ) -> None:
         self._store, self.schedule, self.give_up_after = store, schedule, give_up_after
-        self._letters: dict[str, QueuedLetter] = {}
-        self._read()
-        store.follow(self._read)
+        self._known: dict[str, QueuedLetter] | None = None
+        store.follow(self._forget)
 
     def __len__(self) -> int:
         return len(self._letters)
@@ -100,7 +99,7 @@ class Queue:
                 self._hold(replace(kept, recipients=left))
             else:
                 self._store.dequeue(letter.id)
-                self._store.taken_back(self, self._read)
+                self._store.taken_back(self, self._forget)
                 del self._letters[letter.id]
 
     def put_off(self, letter: QueuedLetter, forward_paths: Iterable[str], reply: str, now: datetime) -> list[str]:
@@ -142,12 +141,19 @@ class Queue:
 
     def _hold(self, letter: QueuedLetter) -> None:
         """Change what memory holds of a letter that was written; it goes back when the unit is undone."""
-        self._store.taken_back(self, self._read)
+        self._store.taken_back(self, self._forget)
         self._letters[letter.id] = letter
 
-    def _read(self) -> None:
-        """Read anew what the store holds."""
-        self._letters = {letter.id: _reopened(letter) for letter in self._store.queued()}
+    @property
+    def _letters(self) -> dict[str, QueuedLetter]:
+        """What the store holds, without contents; read when first asked for."""
+        if self._known is None:
+            self._known = {letter.id: _reopened(letter) for letter in self._store.queued()}
+        return self._known
+
+    def _forget(self) -> None:
+        """Read anew when next asked: what was written is not there any more."""
+        self._known = None
 
 
 def _reopened(letter: QueuedLetter) -> QueuedLetter:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from emaillab.protocol.envelope import Envelope, Recipient
 
@@ -125,8 +125,7 @@ class Entry:
     ended: bool = True  # its octets end with CRLF, or are none
 
 
-@dataclass(frozen=True, slots=True)
-class MailboxStatus:
+class MailboxStatus(NamedTuple):
     """What there is to count in a mailbox, kept up to date so that nobody has to look at its messages."""
 
     messages: int = 0

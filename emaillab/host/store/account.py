@@ -26,12 +26,22 @@ class StoredAccount:
         self.name = name
         self.row = row
         self.password = password
-        self.mailboxes: dict[str, StoredMailbox] = {}
+        self._mailboxes: dict[str, StoredMailbox] = {}
         self._all, self._database = all_mailboxes, all_mailboxes.database
         self._maildrop_holder: str | None = None
 
     def __repr__(self) -> str:
         return f"<StoredAccount {self.name}: {', '.join(self.mailbox_names())}>"
+
+    @property
+    def mailboxes(self) -> dict[str, StoredMailbox]:
+        """The mailboxes by their names."""
+        self._database.refresh()
+        return self._mailboxes
+
+    def load(self, password: str, mailboxes: dict[str, StoredMailbox]) -> None:
+        """Take note of what the database says."""
+        self.password, self._mailboxes = password, mailboxes
 
     @property
     def inbox(self) -> StoredMailbox:
@@ -79,7 +89,7 @@ class StoredAccount:
     def _note(self) -> None:
         """Note which mailboxes there are, in case the verb is undone."""
         before = dict(self.mailboxes)
-        self._database.taken_back(self, lambda: setattr(self, "mailboxes", before))
+        self._database.taken_back(self, lambda: setattr(self, "_mailboxes", before))
 
     def copy(self, source: Any, uids: Sequence[int], target: Any) -> list[int]:
         """Copy messages from one mailbox to another. Returns: their new UIDs. Raises: KeyError when one is gone."""

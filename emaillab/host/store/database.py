@@ -72,11 +72,12 @@ class Database:
         self.errors: deque[Exception] = deque(maxlen=20)
         """The latest failures of those who were told of a commit."""
         self._memory = memory or Memory()
-        self._numbers = itertools.count(1)
+        self._number = 0  # of the latest change
         self._statements: list[Statement] = []  # of the open transaction, to be repeated when SQLite drops it
         self._octets = 0  # of these statements
         self._changes: list[Change] = []  # in memory, by the units that run; the last is taken back first
         self._done: list[Unit] = []  # ended well, not yet committed
+        self._stale = False  # what memory holds is still to be read anew
         self._bereft: dict[int, str] = {}  # the threads whose work is lost, and why, until they commit
         self._connection = open_database(folder)
         self._cursor = self._connection.cursor()
@@ -119,10 +120,26 @@ class Database:
     def rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Return all rows that a query finds, uncommitted changes included."""
         with self.lock:
+            self.refresh()
             try:
                 return self._connection.execute(sql, values).fetchall()
             except sqlite3.Error as error:
                 raise StoreError(f"the mail store cannot be read: {error}") from error
+
+    def refresh(self) -> None:
+        """Have memory read anew what a loss took away, if that is still to be done; asked before memory is.
+
+        Raises: StoreError when it cannot be read.
+        """
+        if not self._stale:
+            return
+        with self.lock:
+            self._stale = False
+            try:
+                self._memory.lost()
+            except StoreError:
+                self._stale = True
+                raise
 
     def taken_back(self, whose: Hashable, change: Change) -> None:
         """Note how memory goes back to what it was, in case the unit is undone; once for each thing and unit."""
@@ -133,11 +150,11 @@ class Database:
 
     def change_number(self) -> int:
         """Return the number of the change that is being made: one for all that the outermost unit writes."""
-        unit = self.running.unit
-        if unit is None:
-            return next(self._numbers)
-        *_, outermost = unit.outward()
-        outermost.number = outermost.number or next(self._numbers)
+        outermost = self.running.outermost
+        assert outermost is not None, "what changes a mailbox does so in a unit"
+        if not outermost.number:
+            self._number += 1
+            outermost.number = self._number
         return outermost.number
 
     # -- Promises -------------------------------------------------------------------------------------
@@ -151,6 +168,7 @@ class Database:
         tell: Iterable[Callable[[], None]] = ()
         with self.lock:
             self._check_no_unit()
+            self.refresh()
             if self.pending:
                 try:
                     self._memory.before_commit(self._execute)
@@ -192,9 +210,10 @@ class Database:
         if outermost:
             self.lock.acquire()  # `_ended` gives it back
         try:
+            self.refresh()
             mark = Mark(self._connection.in_transaction, len(self._statements), len(self._changes))
             self._execute(SAVEPOINT if mark.savepoint else "BEGIN")
-        except sqlite3.Error as error:
+        except (sqlite3.Error, StoreError) as error:
             if outermost:
                 self.lock.release()
             raise StoreError(f"the mail store cannot be written: {error}") from error
@@ -284,7 +303,9 @@ class Database:
         for unit in self._done:
             unit.lost = self._bereft[unit.thread] = reason
         self._forget()
-        self._memory.lost()
+        self._stale = True
+        with suppress(StoreError):  # then whoever comes next tries again
+            self.refresh()
 
     # -- SQLite ---------------------------------------------------------------------------------------
 
@@ -305,6 +326,8 @@ class Database:
             if self._in_transaction:
                 with suppress(sqlite3.Error):
                     self._execute("ROLLBACK")
+        if self._in_transaction:
+            self._connection.close()  # rather no store than one that keeps what somebody was told is lost
 
     def _remember(self, sql: str, values: Sequence[object]) -> None:
         """Note a statement that was executed, as long as there are not too many octets to be noted."""

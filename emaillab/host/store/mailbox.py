@@ -20,7 +20,7 @@ MailboxStatus(messages=1, unseen=1, deleted=0, size=13, uid_next=2, highest_mods
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from emaillab.host.store.database import Database, Execute
@@ -72,7 +72,8 @@ class StoredMailbox:
         # Filled when first asked for, then kept up to date: a command costs no scan of 10,000 messages.
         self._known: dict[int, Entry] | None = None
         self._view: tuple[Entry, ...] | None = None
-        self._retracted: set[int] = set()  # UIDs of which something was shown that a failed commit took back
+        self._uncommitted: set[int] = set()  # UIDs of which something has changed since the last commit
+        self._retracted: set[int] = set()  # … and of which a failed commit took back what may have been shown
 
     def __repr__(self) -> str:
         return f"<StoredMailbox {self.name}, UIDVALIDITY {self.uid_validity}, UIDNEXT {self.uid_next}>"
@@ -87,6 +88,7 @@ class StoredMailbox:
     def status(self) -> MailboxStatus:
         """Return the numbers about the mailbox, as it is now; lists nothing."""
         with self._database.lock:  # a verb that is not over yet may be undone
+            self._database.refresh()
             return self._status
 
     def first_unseen(self) -> int | None:
@@ -100,6 +102,7 @@ class StoredMailbox:
     def entries(self) -> tuple[Entry, ...]:
         """Return all messages by ascending UID, as they are now; the same tuple as long as nothing changes."""
         with self._database.lock:
+            self._database.refresh()
             if self._view is None:
                 self._view = tuple(self._by_uid().values())
             return self._view
@@ -154,12 +157,14 @@ class StoredMailbox:
             old = self.entry(uid)
             if old is None or old.flags == wanted:
                 return
-            modseq = self._next_modseq()
+            change = self._database.change_number()
+            modseq = self._modseq_of(change)
             self._database.write(
                 "UPDATE message SET flags = ?, modseq = ? WHERE mailbox = ? AND uid = ?",
                 (joined, modseq, self.row, uid),
             )
-            self._advance(modseq, gone=[old.flags], came=[wanted])
+            unseen = (SEEN in old.flags) - (SEEN in wanted)
+            self._advance(change, [uid], unseen=unseen, deleted=(DELETED in wanted) - (DELETED in old.flags))
             if self._known is not None:
                 self._known[uid] = Entry(uid, old.size, old.internal_date, wanted, modseq, old.ended)
 
@@ -171,16 +176,23 @@ class StoredMailbox:
                 return
             for entry in gone:
                 self._let_go(entry.uid)
-            modseq = self._next_modseq()
-            bury(self._database, self.row, modseq, [entry.uid for entry in gone])
+            change, uids = self._database.change_number(), [entry.uid for entry in gone]
+            bury(self._database, self.row, self._modseq_of(change), uids)
             forgotten = forget_oldest(self._database, self.row)
-            self._advance(modseq, gone=[entry.flags for entry in gone], octets=-sum(entry.size for entry in gone))
+            self._advance(
+                change,
+                uids,
+                messages=-len(gone),
+                unseen=-sum(SEEN not in entry.flags for entry in gone),
+                deleted=-sum(DELETED in entry.flags for entry in gone),
+                size=-sum(entry.size for entry in gone),
+            )
             if forgotten:
                 self._database.write("UPDATE mailbox SET forgotten = ? WHERE id = ?", (forgotten, self.row))
                 self._forgotten = forgotten
-            for entry in gone:
+            for uid in uids:
                 if self._known is not None:
-                    del self._known[entry.uid]
+                    del self._known[uid]
 
     def take(self, source: StoredMailbox, uids: Sequence[int]) -> list[int]:
         """Add copies of another mailbox's messages, with their flags and dates; durable after the next commit.
@@ -201,12 +213,13 @@ class StoredMailbox:
 
     def hold(self, content: int, size: int, internal_date: int, flags: str, ended: bool) -> int:
         """Enter stored content as the next message, within a unit. Returns: its UID."""
-        uid, modseq = self._status.uid_next, self._next_modseq()
+        change, uid = self._database.change_number(), self._status.uid_next
+        modseq = self._modseq_of(change)
         self._database.write(_ADD_MESSAGE, (self.row, uid, content, size, internal_date, flags, modseq, ended))
-        entry = _entry(uid, size, internal_date, flags, modseq, ended)
-        self._advance(modseq, came=[entry.flags], octets=size, uid_next=uid + 1)
+        words = flags.split()
+        self._advance(change, [uid], messages=1, unseen=SEEN not in words, deleted=DELETED in words, size=size)
         if self._known is not None:
-            self._known[uid] = entry
+            self._known[uid] = _entry(uid, size, internal_date, flags, modseq, ended)
         return uid
 
     def content_of(self, uid: int) -> int:
@@ -247,34 +260,28 @@ class StoredMailbox:
             self._known = {row[0]: _entry(*row) for row in rows}
         return self._known
 
-    def _next_modseq(self) -> int:
-        """Return the mod-sequence of the change that is being made: one for all that a verb changes here."""
-        same = self._change == self._database.change_number()
-        return self._status.highest_modseq + (0 if same else 1)
+    def _modseq_of(self, change: int) -> int:
+        """Return the mod-sequence of a change by its number: one for all that a verb changes here."""
+        return self._status.highest_modseq + (change != self._change)
 
     def _advance(
-        self,
-        modseq: int,
-        *,
-        gone: Sequence[frozenset[str]] = (),
-        came: Sequence[frozenset[str]] = (),
-        octets: int = 0,
-        uid_next: int = 0,
+        self, change: int, uids: Sequence[int], *, messages: int = 0, unseen: int = 0, deleted: int = 0, size: int = 0
     ) -> None:
-        """Bring the numbers up to date after a change is written. Args: gone, came: the messages' flags."""
+        """Bring the numbers up to date after a change to some messages is written. Args: how much each number grows."""
         before, changes = self._status, self._changes
         back = (before, self._forgotten, self._change, self in changes.unwritten, self in changes.changed)
         self._database.taken_back(self, lambda: self._restore(*back))
         self._status = MailboxStatus(
-            before.messages + len(came) - len(gone),
-            before.unseen + _without(SEEN, came) - _without(SEEN, gone),
-            before.deleted + len(came) - _without(DELETED, came) - len(gone) + _without(DELETED, gone),
-            before.size + octets,
-            uid_next or before.uid_next,
-            modseq,
+            before.messages + messages,
+            before.unseen + unseen,
+            before.deleted + deleted,
+            before.size + size,
+            max(before.uid_next, uids[-1] + 1),
+            self._modseq_of(change),
         )
-        self._change = self._database.change_number()
+        self._change = change
         self._view = None
+        self._uncommitted.update(uids)
         changes.unwritten.add(self)
         changes.changed.add(self)
 
@@ -297,7 +304,7 @@ class StoredMailbox:
 
     def _write_retracted(self, execute: Execute) -> None:
         """Give what a failed commit took back a new mod-sequence: a client that had seen it finds out."""
-        self._status = replace(self._status, highest_modseq=self._status.highest_modseq + 1)
+        self._status = self._status._replace(highest_modseq=self._status.highest_modseq + 1)
         modseq, self._known, self._view = self._status.highest_modseq, None, None
         for uid in sorted(self._retracted):
             if self.entry(uid) is not None:
@@ -307,6 +314,7 @@ class StoredMailbox:
 
     def committed(self) -> None:
         """Take note that the numbers are durable."""
+        self._uncommitted.clear()
         self._retracted.clear()
 
     def reload(self, name: str, status: MailboxStatus, forgotten: int) -> None:
@@ -314,18 +322,16 @@ class StoredMailbox:
 
         UIDs and mod-sequences given out stay used, as a session may have shown them.
         """
-        shown, before = self._known, self._status
+        before = self._status
         uid_next = max(before.uid_next, status.uid_next)
         highest_modseq = max(before.highest_modseq, status.highest_modseq)
         self.name, self._forgotten = name, forgotten
         self._known = self._view = None
-        self._status = replace(status, uid_next=uid_next, highest_modseq=highest_modseq)
-        if self._status == status:
-            return
-        self._changes.unwritten.add(self)
-        if shown is not None:
-            now = self._by_uid()
-            self._retracted |= {uid for uid in shown.keys() | now.keys() if shown.get(uid) != now.get(uid)}
+        self._status = status._replace(uid_next=uid_next, highest_modseq=highest_modseq)
+        self._retracted |= self._uncommitted
+        self._uncommitted.clear()
+        if self._status != status:
+            self._changes.unwritten.add(self)
 
     def abandon(self, row: int) -> None:
         """Take note that the making of this mailbox was given up; whoever still looks at it sees it empty."""
@@ -349,8 +355,3 @@ def join_flags(flags: Iterable[str]) -> str:
 def is_ended(raw: bytes) -> bool:
     """Tell whether a message ends with CRLF, or is empty."""
     return not raw or raw.endswith(b"\r\n")
-
-
-def _without(flag: str, messages: Sequence[frozenset[str]]) -> int:
-    """Count the messages that do not carry a flag."""
-    return sum(flag not in flags for flags in messages)

@@ -63,13 +63,14 @@ class Mailboxes:
 
     def load(self) -> list[tuple[int, StoredMailbox]]:
         """Read all mailboxes, each with its account's row; objects in use stay the same objects."""
+        there = self.database.rows(
+            "SELECT id, account, name, uid_validity, forgotten, "
+            "messages, unseen, deleted, size, uid_next, highest_modseq FROM mailbox ORDER BY id"
+        )
         self._changes.unwritten.clear()
         self._changes.changed.clear()
         found, rows = [], set()
-        for row, account, name, uid_validity, forgotten, *numbers in self.database.rows(
-            "SELECT id, account, name, uid_validity, forgotten, "
-            "messages, unseen, deleted, size, uid_next, highest_modseq FROM mailbox ORDER BY id"
-        ):
+        for row, account, name, uid_validity, forgotten, *numbers in there:
             status = MailboxStatus(*numbers)
             box = self._boxes.get(row)
             if box is None:

@@ -36,7 +36,7 @@ class Store(QueueStore):
     """
 
     def __init__(self, path: Path | str | None = None) -> None:
-        self._accounts: dict[str, StoredAccount] = {}
+        self._known: dict[str, StoredAccount] = {}
         super().__init__(Database(path, Memory(self._before_commit, self._committed, self._lost)))
         self._mailboxes = Mailboxes(self._database)
         self._load()
@@ -136,6 +136,12 @@ class Store(QueueStore):
 
     # -- What memory holds of the database --------------------------------------------------------------
 
+    @property
+    def _accounts(self) -> dict[str, StoredAccount]:
+        """All accounts by their names in lower case."""
+        self._database.refresh()
+        return self._known
+
     def _owner(self, name: str) -> StoredAccount:
         account = self._accounts.get(name.casefold())
         if account is None:
@@ -167,13 +173,14 @@ class Store(QueueStore):
 
     def _load(self) -> None:
         """Read accounts and mailboxes, after opening and after a loss; objects in use stay the same objects."""
+        rows = self._database.rows("SELECT id, name, password FROM account ORDER BY id")
         boxes = self._mailboxes.load()  # while the accounts still hold theirs
-        known = {account.row: account for account in self._accounts.values()}
-        accounts: dict[int, StoredAccount] = {}
-        for row, name, password in self._database.rows("SELECT id, name, password FROM account ORDER BY id"):
-            account = accounts[row] = known.get(row) or StoredAccount(self._mailboxes, row, name, password)
-            account.password = password
-            account.mailboxes = {}
+        known = {account.row: account for account in self._known.values()}
+        owned: dict[int, dict[str, StoredMailbox]] = {}
         for owner, box in boxes:
-            accounts[owner].mailboxes[box.name] = box
-        self._accounts = {account.name.casefold(): account for account in accounts.values()}
+            owned.setdefault(owner, {})[box.name] = box
+        self._known = {}
+        for row, name, password in rows:
+            account = known.get(row) or StoredAccount(self._mailboxes, row, name, password)
+            account.load(password, owned.get(row, {}))
+            self._known[name.casefold()] = account

@@ -34,9 +34,10 @@ class Mark:
 
 
 class Running(threading.local):
-    """The unit that runs in a thread."""
+    """The units that run in a thread."""
 
-    unit: Unit | None = None
+    unit: Unit | None = None  # the innermost
+    outermost: Unit | None = None
 
 
 class Units(Protocol):
@@ -64,7 +65,12 @@ class Unit:
 
     def __enter__(self) -> Unit:
         running = self._units.running
-        self.within, running.unit = running.unit, self
+        within = running.unit
+        if within is None:
+            running.outermost = self
+        else:
+            self.within = within
+        running.unit = self
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: object, traceback: TracebackType | None) -> None:
