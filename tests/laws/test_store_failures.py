@@ -1,6 +1,6 @@
 """A verb that fails, at whatever statement, leaves the store as it was: in memory, on the disk, and to those who read.
 
-Statements fail in two ways: refused before they begin, and interrupted half-way, when SQLite drops all that is pending.
+Statements fail in two ways: refused before they begin, and broken off half-way, when SQLite drops all that is pending.
 """
 
 import shutil
@@ -185,11 +185,14 @@ def failing_at(store: Store, numbers: Collection[int], kind: str) -> Iterator[li
             database._connection.set_progress_handler(None, 1)
 
     def failing_rows(sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        # What is read is asked of the connection itself, so a query without a table stands for one that fails.
         try:
-            fails(sql)
-        except sqlite3.Error as error:
-            raise StoreError(str(error)) from error
-        return rows(sql, values)
+            failed = fails(sql)
+        except sqlite3.Error:
+            return rows("SELECT refused")
+        if failed and database._connection.in_transaction:
+            database._connection.execute("ROLLBACK")  # as after an error of the disk
+        return rows("SELECT dropped" if failed else sql, () if failed else values)
 
     database._execute, database.rows = failing_execute, failing_rows  # type: ignore[method-assign]
     try:

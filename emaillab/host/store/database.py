@@ -108,6 +108,7 @@ class Database:
             self._begin(unit)
         assert unit.mark is not None
         try:
+            self._check_transaction()
             number = self._execute(sql, values)
         except sqlite3.Error as error:
             reason = _not_kept(error)
@@ -124,6 +125,8 @@ class Database:
             try:
                 return self._connection.execute(sql, values).fetchall()
             except sqlite3.Error as error:
+                if self.pending and not self._in_transaction and not self._is_writing:
+                    self._repeat(len(self._statements))
                 raise StoreError(f"the mail store cannot be read: {error}") from error
 
     def refresh(self) -> None:
@@ -173,7 +176,7 @@ class Database:
                 try:
                     self._memory.before_commit(self._execute)
                     self._execute("COMMIT")
-                except sqlite3.Error as error:
+                except Exception as error:
                     self._lose(f"nothing since the last commit was kept: {error}")
                 else:
                     self._forget()
@@ -208,15 +211,21 @@ class Database:
         fresh = list(itertools.takewhile(lambda one: one.mark is None, unit.outward()))
         outermost = fresh[-1].within is None
         if outermost:
-            self.lock.acquire()  # `_ended` gives it back
+            self.lock.acquire()  # until the end of that unit
         try:
             self.refresh()
-            mark = Mark(self._connection.in_transaction, len(self._statements), len(self._changes))
+            if failed := [one.failed for one in fresh if one.failed]:
+                raise StoreError(failed[0])
+            if not outermost:
+                self._check_transaction()
+            elif not self._connection.in_transaction:
+                self._forget()
+            mark = Mark(self.pending, len(self._statements), len(self._changes))
             self._execute(SAVEPOINT if mark.savepoint else "BEGIN")
         except (sqlite3.Error, StoreError) as error:
             if outermost:
                 self.lock.release()
-            raise StoreError(f"the mail store cannot be written: {error}") from error
+            raise error if isinstance(error, StoreError) else StoreError(_not_kept(error)) from error
         if mark.savepoint:
             self._statements.append((SAVEPOINT, ()))
         self.pending = True
@@ -233,13 +242,14 @@ class Database:
         if not keep:
             self._undo(unit, mark)
         elif unit.within is None or unit.within.mark is not mark:  # else it goes the way of the one around it
-            if mark.savepoint:
-                try:
+            try:
+                self._check_transaction()
+                if mark.savepoint:
                     self._execute(RELEASE)
-                except sqlite3.Error as error:
-                    self._undo(unit, mark)
-                    raise StoreError(_not_kept(error)) from error
-                del self._statements[mark.statements]
+                    del self._statements[mark.statements]
+            except sqlite3.Error as error:
+                self._undo(unit, mark)
+                raise StoreError(_not_kept(error)) from error
             unit.mark = None
             if unit.within is None:
                 unit.thread = threading.get_ident()
@@ -252,7 +262,7 @@ class Database:
         reason = self._go_back(mark)
         for one in unit.outward():
             if reason:
-                one.lost = one.failed = self._bereft[threading.get_ident()] = reason
+                one.lost = one.failed = reason
             elif one.mark is not mark:
                 return
             one.mark = None
@@ -277,7 +287,7 @@ class Database:
         return True
 
     def _repeat(self, count: int) -> str:
-        """Begin the transaction anew with its first statements: SQLite drops all of it when the disk is full.
+        """Begin the transaction anew with its first statements: SQLite drops all of it after some errors.
 
         Returns: why it could not, so that all that was pending is lost; "" when it could.
         """
@@ -346,9 +356,19 @@ class Database:
         self._changes.clear()
         self._done.clear()
 
-    def _check_no_unit(self) -> None:
+    def _check_transaction(self) -> None:
+        """Make sure that nothing is written outside the transaction, which SQLite drops after some errors."""
+        if not self._connection.in_transaction:
+            raise sqlite3.OperationalError("what was pending was dropped")
+
+    @property
+    def _is_writing(self) -> bool:
+        """True when a unit of this thread has written something."""
         unit = self.running.unit
-        if unit is not None and any(one.mark is not None for one in unit.outward()):
+        return unit is not None and any(one.mark is not None for one in unit.outward())
+
+    def _check_no_unit(self) -> None:
+        if self._is_writing:
             raise RuntimeError("a unit is still being written: it ends before a commit or a rollback")
 
 

@@ -14,6 +14,7 @@ One store per host: accounts, their mailboxes, the messages in them, and the out
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
@@ -115,6 +116,11 @@ class Store(QueueStore):
     def pending(self) -> bool:
         """True when something waits for a commit."""
         return self._database.pending
+
+    @property
+    def errors(self) -> deque[Exception]:
+        """The latest failures of those who were told of a commit."""
+        return self._database.errors
 
     def commit(self) -> None:
         """Make everything that is pending durable, or nothing of it; costs nothing when nothing is pending.

@@ -20,6 +20,7 @@ from emaillab.host.store import QueuedRecipient, Store, StoredMailbox, StoreErro
 from emaillab.host.store.folder import FILE_NAME
 from emaillab.host.store.format import FORMAT, NEWS
 from emaillab.net.clock import VirtualClock
+from emaillab.protocol.backend import MailboxStatus
 from emaillab.protocol.envelope import Recipient
 
 DATA = Path(__file__).resolve().parent / "data"
@@ -84,11 +85,17 @@ def check(store: Store) -> None:
         (5, "Subject: alice 5", {"\\Seen", "$Forwarded"}),
     ]
     assert (alice.inbox.uid_validity, alice.inbox.uid_next) == (1700000000, 6)
+    assert alice.inbox.status() == MailboxStatus(4, unseen=2, deleted=1, size=240, uid_next=6, highest_modseq=1)
+    assert [(entry.modseq, entry.ended) for entry in alice.inbox.entries()] == [(1, True)] * 4
+    assert alice.inbox.first_unseen() == 2 and alice.inbox.vanished(1) == []
+    assert box(store, "alice", "Work/2026").status() == MailboxStatus()
     assert [uid for uid, _, _ in subjects(box(store, "alice", "Work"))] == [1, 2, 3]
     assert box(store, "alice", "Work/2026").entries() == ()
     assert box(store, "alice", "Sent").entries()[0].internal_date == NOON
     assert subjects(box(store, "bob")) == subjects(box(store, "carol")) == [(1, "Subject: for all", set())]
     assert box(store, "bob").uid_validity == 7
+    readable, damaged = box(store, "carol", "Damaged").entries()
+    assert readable.internal_date == NOON and damaged.internal_date == datetime(9999, 12, 30, tzinfo=UTC)
     first, second, third = store.queued()
     late = QueuedRecipient(
         Recipient("late@far.example"), "WAITING", 2, NOON + timedelta(hours=1.5), "451 4.7.1 come later"
@@ -132,6 +139,15 @@ def test_uids_and_uidvalidities_stay_used(old: Path) -> None:
         assert alice is not None
         alice.create_mailbox("New")
         assert box(store, "alice", "New").uid_validity == 1700000007  # the deleted mailbox had the one before carol's
+
+
+def test_an_ending_is_looked_at_once(old: Path) -> None:
+    with closing(sqlite3.connect(old / FILE_NAME)) as file:
+        file.execute("UPDATE content SET raw = 'no line end' WHERE id = 2")
+        file.execute("UPDATE content SET raw = '' WHERE id = 3")
+        file.commit()
+    with Store(old) as store:
+        assert [entry.ended for entry in box(store, "alice").entries()] == [True, False, True, True]
 
 
 def test_the_queue_is_handed_on(old: Path) -> None:
