@@ -324,9 +324,9 @@ class MailHost:
             message_id = (parse_header(added + content) if added else header).text("Message-ID")
             onward = tuple(recipient.forward_path for recipient in self.policy.split(envelope.recipients)[1])
             true_s = (now - self.clock.start).total_seconds() - self.clock_offset_s
-            self.custody.append(
-                Custody(self.name, true_s, now, message_id, queue_id, session.id, replace(envelope), raw, onward)
-            )
+            note = Custody(self.name, true_s, now, message_id, queue_id, session.id, replace(envelope), raw, onward)
+            self.custody.append(note)
+            self.store.taken_back(queue_id, lambda: self.custody.remove(note))  # where accepting is part of a verb
         return queue_id
 
     def _take(self, envelope: Envelope, raw: bytes, queue_id: str, now: datetime) -> None:
