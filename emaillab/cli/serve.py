@@ -32,7 +32,7 @@ from emaillab.net.tcp import TcpNetwork
 from emaillab.net.tls import Authority
 from emaillab.net.transcript import Transcript
 from emaillab.net.zones import ZoneError, host_name
-from emaillab.protocol.backend import NO_UNIT, Session, Unit
+from emaillab.protocol.backend import NO_WORK, Session, Work
 from emaillab.protocol.envelope import Envelope, Recipient
 from emaillab.protocol.machine import Refusal, verb
 from emaillab.protocol.smtp.grammar import Reply
@@ -200,9 +200,9 @@ class DiscardingHost(MailHost):
     def check_recipient(self, session: Session, envelope: Envelope, recipient: Recipient) -> None:
         """Take all recipients."""
 
-    def unit(self) -> Unit:
-        """Return a unit in which nothing is stored."""
-        return NO_UNIT
+    def work(self) -> Work:
+        """Return work in which nothing is stored."""
+        return NO_WORK
 
     def accept(self, session: Session, envelope: Envelope, content: bytes) -> str:
         """Drop the letter, also one that was written in webmail."""

@@ -40,7 +40,7 @@ from emaillab.host.submission import missing_fields
 from emaillab.net.clock import Clock
 from emaillab.net.connection import Connection, End, Engine, Service
 from emaillab.net.dns import Resolver
-from emaillab.protocol.backend import Account, Session, Unit
+from emaillab.protocol.backend import Account, Session, Work
 from emaillab.protocol.envelope import FAILURE, Envelope, Recipient
 from emaillab.protocol.machine import Refusal
 from emaillab.protocol.smtp.client import SmtpClient
@@ -298,9 +298,9 @@ class MailHost:
             return None
         return local if self.store.check_password(local, password) else None
 
-    def unit(self) -> Unit:
-        """Return a unit for what one verb stores: all of it, or nothing where the verb fails."""
-        return self.store.unit()
+    def work(self) -> Work:
+        """Return the work of one verb: what is stored in it is kept whole, or not at all."""
+        return self.store.work()
 
     def log_in(self, user: str, password: str) -> Account | None:
         """Return the account when name and password fit."""
@@ -326,13 +326,13 @@ class MailHost:
             true_s = (now - self.clock.start).total_seconds() - self.clock_offset_s
             note = Custody(self.name, true_s, now, message_id, queue_id, session.id, replace(envelope), raw, onward)
             self.custody.append(note)
-            self.store.taken_back(queue_id, lambda: self.custody.remove(note))  # where accepting is part of a verb
+            self.store.when_undone(queue_id, lambda: self.custody.remove(note))  # where accepting is part of a verb
         return queue_id
 
     def _take(self, envelope: Envelope, raw: bytes, queue_id: str, now: datetime) -> None:
         """Deliver a letter to our users and queue it for the others, or nothing of it."""
         ours, others = self.policy.split(envelope.recipients)
-        with self.unit():
+        with self.work():
             if ours:
                 self.store.deliver(dict.fromkeys(ours), return_path_field(envelope) + raw, now)
             if others:
@@ -371,7 +371,7 @@ class MailHost:
                     self.name,
                     converts=self.converts,
                 )
-                with self.unit():
+                with self.work():
                     self._settle(part, attempt)
             self.store.commit()
         return attempts

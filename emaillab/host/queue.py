@@ -47,7 +47,7 @@ class Queue:
     ) -> None:
         self._store, self.schedule, self.give_up_after = store, schedule, give_up_after
         self._known: dict[str, QueuedLetter] | None = None
-        store.follow(self._forget)
+        store.when_lost(self._forget)
 
     def __len__(self) -> int:
         return len(self._letters)
@@ -56,7 +56,7 @@ class Queue:
         """Put a letter into the queue; its first attempt is due at `first_at`."""
         waiting = tuple(replace(recipient, next_at=first_at) for recipient in letter.recipients)
         letter = replace(letter, recipients=waiting)
-        with self._store.unit():
+        with self._store.work():
             self._store.enqueue(letter)
             self._hold(replace(letter, content=b"", size=len(letter.content)))
 
@@ -92,14 +92,14 @@ class Queue:
         gone = set(forward_paths)
         kept = self._letters[letter.id]
         left = tuple(recipient for recipient in kept.recipients if recipient.forward_path not in gone)
-        with self._store.unit():
+        with self._store.work():
             if left:
                 for path in gone:
                     self._store.update_recipient(letter.id, path, state="DONE", attempts=0, next_at=None, last_reply="")
                 self._hold(replace(kept, recipients=left))
             else:
                 self._store.dequeue(letter.id)
-                self._store.taken_back(self, self._forget)
+                self._store.when_undone(self, self._forget)
                 del self._letters[letter.id]
 
     def put_off(self, letter: QueuedLetter, forward_paths: Iterable[str], reply: str, now: datetime) -> list[str]:
@@ -126,7 +126,7 @@ class Queue:
 
     def _remember(self, letter: QueuedLetter, changed: set[str]) -> None:
         """Write down how the delivery to some of a letter's recipients stands."""
-        with self._store.unit():
+        with self._store.work():
             for recipient in letter.recipients:
                 if recipient.forward_path in changed:
                     self._store.update_recipient(
@@ -140,8 +140,8 @@ class Queue:
             self._hold(letter)
 
     def _hold(self, letter: QueuedLetter) -> None:
-        """Change what memory holds of a letter that was written; it goes back when the unit is undone."""
-        self._store.taken_back(self, self._forget)
+        """Change what memory holds of a letter that was written; it goes back when the work is undone."""
+        self._store.when_undone(self, self._forget)
         self._letters[letter.id] = letter
 
     @property

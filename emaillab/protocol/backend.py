@@ -52,7 +52,7 @@ class Session:
         return self.secure or (self.loopback and not self.require_tls)
 
 
-class Unit(Protocol):
+class Work(Protocol):
     """What one verb stores: all of it, or nothing where the verb fails; a context manager.
 
     An exception undoes what was stored in it, as does `undo`. Nothing that another session stored is touched.
@@ -61,7 +61,7 @@ class Unit(Protocol):
     lost: str
     """Why the verb's work is gone, though the verb ended well: the commit failed. "" when it is not."""
 
-    def __enter__(self) -> Unit:
+    def __enter__(self) -> Work:
         """Begin; costs next to nothing until something is stored."""
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: Any, /) -> None:
@@ -71,12 +71,12 @@ class Unit(Protocol):
         """Take back what was stored so far."""
 
 
-class _NoUnit:
-    """The unit of a verb that stores nothing."""
+class _NoWork:
+    """The work of a verb that stores nothing."""
 
     lost = ""
 
-    def __enter__(self) -> _NoUnit:
+    def __enter__(self) -> _NoWork:
         return self
 
     def __exit__(self, *error: object) -> None: ...
@@ -85,8 +85,8 @@ class _NoUnit:
         """Do nothing."""
 
 
-NO_UNIT: Unit = _NoUnit()
-"""The unit of a host that stores nothing."""
+NO_WORK: Work = _NoWork()
+"""The work of a host that stores nothing."""
 
 
 class MailAcceptor(Protocol):
@@ -94,8 +94,8 @@ class MailAcceptor(Protocol):
 
     max_size: int  # octets of content
 
-    def unit(self) -> Unit:
-        """Return a unit for what one verb stores."""
+    def work(self) -> Work:
+        """Return the work of one verb, as a context manager around it."""
 
     def check_sender(self, session: Session, envelope: Envelope) -> None:
         """Refuse a reverse-path or the SIZE announced with it."""
@@ -225,8 +225,8 @@ class Account(Protocol):
 class MailReader(Protocol):
     """The host as its POP3 and IMAP servers see it."""
 
-    def unit(self) -> Unit:
-        """Return a unit for what one verb stores."""
+    def work(self) -> Work:
+        """Return the work of one verb, as a context manager around it."""
 
     def log_in(self, user: str, password: str) -> Account | None:
         """Return the account when name and password fit."""

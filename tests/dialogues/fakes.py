@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from emaillab.protocol.backend import NO_UNIT, Entry, MailboxStatus, Session, Unit
+from emaillab.protocol.backend import NO_WORK, Entry, MailboxStatus, Session, Work
 from emaillab.protocol.envelope import Envelope, Recipient
 from emaillab.protocol.machine import Machine, Refusal, Signal
 from emaillab.protocol.smtp.grammar import Reply
@@ -128,8 +128,8 @@ class FakeHost:
         self.accounts = {"alice": FakeAccount("alice", letters), "bob": FakeAccount("bob")}
         self.kept: list[tuple[Envelope, bytes]] = []
 
-    def unit(self) -> Unit:
-        return NO_UNIT
+    def work(self) -> Work:
+        return NO_WORK
 
     def log_in(self, user: str, password: str) -> FakeAccount | None:
         name = self.check_password(user, password)

@@ -240,13 +240,13 @@ def test_a_verb_that_fails_changes_nothing(
             with (
                 failing_at(host.store, [number], kind) as begun,
                 suppress(StoreError, Refused),
-                host.store.unit() as unit,
+                host.store.work() as work,
             ):
                 carry_out(host, verb)
                 raise Refused
             assert read(host) == before
             assert tables(host.store) == rows
-            assert host.store.pending == waits and not unit.lost
+            assert host.store.pending == waits and not work.lost
             if len(begun) < number:
                 break
         host.store.commit()
@@ -263,11 +263,11 @@ def test_a_verb_may_get_over_the_failure_of_a_part(steps: list[Step], pending: l
     with folder() as name, folder() as other:
         host, twin = begin(name, [], pending), begin(other, [], pending)
         number = data.draw(st.integers(1, 20))
-        with host.store.unit(), twin.store.unit():
+        with host.store.work(), twin.store.work():
             for step in steps:
                 before = read(host)
                 try:
-                    with failing_at(host.store, [number], "refused") as begun, host.store.unit():
+                    with failing_at(host.store, [number], "refused") as begun, host.store.work():
                         carry_out(host, [step])
                 except StoreError:
                     assert read(host) == before
@@ -297,14 +297,14 @@ def test_a_commit_that_fails_gives_up_what_was_pending(
     with folder() as name:
         host = begin(name, durable, [])
         before = read(host)
-        with host.store.unit() as unit:
+        with host.store.work() as work:
             carry_out(host, pending)
         waits = host.store.pending
         with failing_at(host.store, {1, *numbers}, kind):
             if waits:
                 with pytest.raises(StoreError, match="nothing since the last commit was kept"):
                     host.store.commit()
-        assert bool(unit.lost) == waits and not host.store.pending
+        assert bool(work.lost) == waits and not host.store.pending
         after = read(host)
         assert after.keys() == before.keys()
         for key, value in before.items():

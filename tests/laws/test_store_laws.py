@@ -132,7 +132,7 @@ class StoreAndPicture(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(NAMES), raw=RAW, at=MOMENTS, uids=UIDS)
     def a_verb_of_many_parts(self, name: str, raw: bytes, at: datetime, uids: list[int]) -> None:
-        with self.store.unit():
+        with self.store.work():
             self.deliver([name], raw, at)
             self.remove(name, uids)
             self.append(name, raw, at, frozenset(["\\Seen"]))
@@ -140,11 +140,11 @@ class StoreAndPicture(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(NAMES), raw=RAW, at=MOMENTS, uids=UIDS)
     def a_verb_that_fails(self, name: str, raw: bytes, at: datetime, uids: list[int]) -> None:
-        with self.store.unit() as unit:
+        with self.store.work() as work:
             self.store.deliver(NAMES, raw, at)
             self.box(name).remove(uids)
             self.box(name).append(raw, ["\\Seen"], at)
-            unit.undo()
+            work.undo()
 
     @rule()
     def commit(self) -> None:

@@ -5,7 +5,7 @@ from emaillab.host.store.errors import StoreError
 from emaillab.host.store.mailbox import StoredMailbox
 from emaillab.host.store.outgoing import QueuedLetter, QueuedRecipient, QueueStore
 from emaillab.host.store.store import Store
-from emaillab.host.store.unit import Unit
+from emaillab.host.store.work import StoredWork
 
 __all__ = [
     "INBOX",
@@ -16,5 +16,5 @@ __all__ = [
     "StoreError",
     "StoredAccount",
     "StoredMailbox",
-    "Unit",
+    "StoredWork",
 ]

@@ -1,13 +1,13 @@
 """How does a mail host write so that a crash loses nothing it promised, and a failure costs nobody else?
 
 Every change waits in one open transaction until `commit`, so that many sessions share one fsync. What a session's verb
-writes is a unit, which is undone when the verb fails. What memory holds of the database goes back with it.
+writes is one piece of work, undone when the verb fails. What memory holds of the database goes back with it.
 
 >>> database = Database()
 >>> add = "INSERT INTO account(name, password) VALUES (?, ?)"
 >>> database.write(add, ("alice", "secret")), database.pending
 (1, True)
->>> with database.unit():
+>>> with database.work():
 ...     _ = database.write(add, ("bob", "secret"))
 ...     _ = database.write(add, ("carol", None))
 Traceback (most recent call last):
@@ -32,11 +32,11 @@ from typing import Any
 
 from emaillab.host.store.errors import StoreError
 from emaillab.host.store.folder import open_database
-from emaillab.host.store.unit import Change, Joined, Mark, Running, Unit
+from emaillab.host.store.work import Change, Joined, Running, Savepoint, StoredWork
 
 MOST_REPEATED = 64 << 20  # octets of statements that are remembered until a commit
 
-SAVEPOINT, RELEASE = "SAVEPOINT unit", "RELEASE unit"  # one name for all: the last one made is meant
+SAVEPOINT, RELEASE = "SAVEPOINT work", "RELEASE work"  # one name for all: the last one made is meant
 
 Statement = tuple[str, Sequence[object]]
 TOO_MUCH: Statement = ("", ())
@@ -65,7 +65,7 @@ class Database:
 
     def __init__(self, folder: Path | str | None = None, memory: Memory | None = None) -> None:
         self.lock = threading.RLock()
-        """Held from a unit's first write to its end, and by whoever reads what must fit together."""
+        """Held from the first write of some work to its end, and by whoever reads what must fit together."""
         self.pending = False
         """True when something waits for a commit."""
         self.running = Running()
@@ -75,8 +75,8 @@ class Database:
         self._number = 0  # of the latest change
         self._statements: list[Statement] = []  # of the open transaction, to be repeated when SQLite drops it
         self._octets = 0  # of these statements
-        self._changes: list[Change] = []  # in memory, by the units that run; the last is taken back first
-        self._done: list[Unit] = []  # ended well, not yet committed
+        self._changes: list[Change] = []  # in memory, by what is going on; the last is taken back first
+        self._done: list[StoredWork] = []  # ended well, not yet committed
         self._stale = False  # what memory holds is still to be read anew
         self._bereft: dict[int, str] = {}  # the threads whose work is lost, and why, until they commit
         self._connection = open_database(folder)
@@ -84,37 +84,37 @@ class Database:
 
     # -- Reading and writing --------------------------------------------------------------------------
 
-    def unit(self) -> Unit:
-        """Return a unit: what is written while it lasts is kept whole, or not at all."""
-        return Unit(self)
+    def work(self) -> StoredWork:
+        """Return a piece of work: what is written while it lasts is kept whole, or not at all."""
+        return StoredWork(self)
 
-    def joined(self) -> Unit | AbstractContextManager[None]:
-        """Return a unit, but none of its own within another; for what a single statement writes."""
-        return Unit(self) if self.running.unit is None else Joined()
+    def joined(self) -> StoredWork | AbstractContextManager[None]:
+        """Return a piece of work, but none of its own within another; for what a single statement writes."""
+        return StoredWork(self) if self.running.work is None else Joined()
 
     def write(self, sql: str, values: Sequence[object] = ()) -> int:
         """Change the database; durable after the next commit.
 
         Returns: the new row's number, after an INSERT into a table that numbers its rows.
-        Raises: StoreError when the statement fails; then the unit in which it stands is undone.
+        Raises: StoreError when the statement fails; then the work in which it stands is undone.
         """
-        unit = self.running.unit
-        if unit is None:
-            with Unit(self):
+        work = self.running.work
+        if work is None:
+            with StoredWork(self):
                 return self.write(sql, values)
-        if unit.failed:
-            raise StoreError(unit.failed)
-        if unit.mark is None:
-            self._begin(unit)
-        assert unit.mark is not None
+        if work.failed:
+            raise StoreError(work.failed)
+        if work.savepoint is None:
+            self._begin(work)
+        assert work.savepoint is not None
         try:
             self._check_transaction()
             number = self._execute(sql, values)
         except sqlite3.Error as error:
             reason = _not_kept(error)
-            self._undo(unit, unit.mark)
-            unit.failed = unit.failed or reason
-            raise StoreError(unit.failed) from error
+            self._undo(work, work.savepoint)
+            work.failed = work.failed or reason
+            raise StoreError(work.failed) from error
         self._remember(sql, values)
         return number
 
@@ -144,17 +144,17 @@ class Database:
                 self._stale = True
                 raise
 
-    def taken_back(self, whose: Hashable, change: Change) -> None:
-        """Note how memory goes back to what it was, in case the unit is undone; once for each thing and unit."""
-        unit = self.running.unit
-        if unit is not None and unit.mark is not None and whose not in unit.mark.noted:
-            unit.mark.noted.add(whose)
+    def when_undone(self, whose: Hashable, change: Change) -> None:
+        """Note how memory goes back to what it was if the work is undone; the first note on each thing counts."""
+        work = self.running.work
+        if work is not None and work.savepoint is not None and whose not in work.savepoint.noted:
+            work.savepoint.noted.add(whose)
             self._changes.append(change)
 
     def change_number(self) -> int:
-        """Return the number of the change that is being made: one for all that the outermost unit writes."""
+        """Return the number of the change that is being made: one for all that the outermost work writes."""
         outermost = self.running.outermost
-        assert outermost is not None, "what changes a mailbox does so in a unit"
+        assert outermost is not None, "what changes a mailbox does so in a piece of work"
         if not outermost.number:
             self._number += 1
             outermost.number = self._number
@@ -165,12 +165,12 @@ class Database:
     def commit(self) -> None:
         """Make all pending changes durable, or none of them, and tell who wants to know.
 
-        Raises: StoreError when work of this thread could not be kept, now or since its last commit. Each Unit says
-            whether its own work is `lost`; the others' is kept.
+        Raises: StoreError when work of this thread could not be kept, now or since its last commit. Whose work it
+            was, `StoredWork.lost` tells; all the other work is kept.
         """
         tell: Iterable[Callable[[], None]] = ()
         with self.lock:
-            self._check_no_unit()
+            self._check_no_work()
             self.refresh()
             if self.pending:
                 try:
@@ -193,7 +193,7 @@ class Database:
     def rollback(self, reason: str = "nothing since the last commit was kept: it was given up") -> None:
         """Give up all pending changes, whoever made them; the other threads learn it when they commit."""
         with self.lock:
-            self._check_no_unit()
+            self._check_no_work()
             if self.pending:
                 self._lose(reason)
                 self._bereft.pop(threading.get_ident(), None)
@@ -204,83 +204,93 @@ class Database:
             self._connection.close()
             self._forget()
 
-    # -- Units ----------------------------------------------------------------------------------------
+    # -- Work -----------------------------------------------------------------------------------------
 
-    def _begin(self, unit: Unit) -> None:
-        """Set the mark to which a unit goes back, and all around it that have written nothing either."""
-        fresh = list(itertools.takewhile(lambda one: one.mark is None, unit.outward()))
+    def _begin(self, work: StoredWork) -> None:
+        """Set the savepoint to which work goes back, and all work around it in which nothing was written either."""
+        fresh = list(itertools.takewhile(lambda one: one.savepoint is None, work.outward()))
         outermost = fresh[-1].within is None
         if outermost:
-            self.lock.acquire()  # until the end of that unit
+            self.lock.acquire()  # until the end of that work
         try:
-            self.refresh()
-            if failed := [one.failed for one in fresh if one.failed]:
-                raise StoreError(failed[0])
-            if not outermost:
-                self._check_transaction()
-            elif not self._connection.in_transaction:
-                self._forget()
-            mark = Mark(self.pending, len(self._statements), len(self._changes))
-            self._execute(SAVEPOINT if mark.savepoint else "BEGIN")
-        except (sqlite3.Error, StoreError) as error:
+            savepoint = self._set_savepoint(fresh, outermost)
+        except BaseException as error:
             if outermost:
                 self.lock.release()
-            raise error if isinstance(error, StoreError) else StoreError(_not_kept(error)) from error
-        if mark.savepoint:
+            if isinstance(error, sqlite3.Error):
+                raise StoreError(_not_kept(error)) from error
+            raise
+        for one in fresh:
+            one.savepoint = savepoint
+
+    def _set_savepoint(self, fresh: list[StoredWork], outermost: bool) -> Savepoint:
+        self.refresh()
+        for one in fresh:
+            if one.failed:
+                raise StoreError(one.failed)
+        if not outermost:
+            self._check_transaction()
+        elif not self._connection.in_transaction:
+            self._forget()
+        savepoint = Savepoint(self.pending, len(self._statements), len(self._changes))
+        self._execute(SAVEPOINT if savepoint.nested else "BEGIN")
+        if savepoint.nested:
             self._statements.append((SAVEPOINT, ()))
         self.pending = True
-        for one in fresh:
-            one.mark = mark
+        return savepoint
 
-    def end(self, unit: Unit, *, keep: bool) -> None:
-        """End a unit that has written something: keep what it wrote, or undo it.
+    def end(self, work: StoredWork, *, keep: bool) -> None:
+        """End work in which something was written: keep that, or undo it.
 
         Raises: StoreError when it cannot be kept.
         """
-        mark = unit.mark
-        assert mark is not None
+        savepoint = work.savepoint
+        assert savepoint is not None
         if not keep:
-            self._undo(unit, mark)
-        elif unit.within is None or unit.within.mark is not mark:  # else it goes the way of the one around it
+            self._undo(work, savepoint)
+        elif work.within is None or work.within.savepoint is not savepoint:  # else it goes the way of the one around it
             try:
                 self._check_transaction()
-                if mark.savepoint:
+                if savepoint.nested:
                     self._execute(RELEASE)
-                    del self._statements[mark.statements]
+                    del self._statements[savepoint.statements]
             except sqlite3.Error as error:
-                self._undo(unit, mark)
+                self._undo(work, savepoint)
                 raise StoreError(_not_kept(error)) from error
-            unit.mark = None
-            if unit.within is None:
-                unit.thread = threading.get_ident()
-                self._done.append(unit)
+            work.savepoint = None
+            if work.within is None:
+                work.thread = threading.get_ident()
+                self._done.append(work)
                 self._changes.clear()
                 self.lock.release()
 
-    def _undo(self, unit: Unit, mark: Mark) -> None:
-        """Undo a unit, and with it those around it that had written nothing before."""
-        reason = self._go_back(mark)
-        for one in unit.outward():
+    def _undo(self, work: StoredWork, savepoint: Savepoint) -> None:
+        """Undo work, and with it all work around it in which nothing was written before."""
+        reason = self._go_back(savepoint)
+        for one in work.outward():
             if reason:
                 one.lost = one.failed = reason
-            elif one.mark is not mark:
+            elif one.savepoint is not savepoint:
                 return
-            one.mark = None
+            one.savepoint = None
         self.lock.release()
 
-    def _go_back(self, mark: Mark) -> str:
-        """Undo what was written since a mark, here and in memory. Returns: why all that was pending is lost, or ""."""
+    def _go_back(self, savepoint: Savepoint) -> str:
+        """Undo what was written since a savepoint, here and in memory.
+
+        Returns: why all that was pending is lost; "" when it is not.
+        """
         reason = ""
-        if not (mark.savepoint and self._in_transaction and self._back_to_savepoint()):
-            reason = self._repeat(mark.statements)
-        del self._statements[mark.statements :]
-        while len(self._changes) > mark.changes:
+        if not (savepoint.nested and self._in_transaction and self._back_to_savepoint()):
+            reason = self._repeat(savepoint.statements)
+        del self._statements[savepoint.statements :]
+        while len(self._changes) > savepoint.changes:
             self._changes.pop()()
         return reason
 
     def _back_to_savepoint(self) -> bool:
         try:
-            self._execute("ROLLBACK TO unit")
+            self._execute("ROLLBACK TO work")
             self._execute(RELEASE)
         except sqlite3.Error:
             return False
@@ -310,8 +320,8 @@ class Database:
     def _lose(self, reason: str) -> None:
         """Give up all that is pending, and let those whose work it was know."""
         self._drop()
-        for unit in self._done:
-            unit.lost = self._bereft[unit.thread] = reason
+        for work in self._done:
+            work.lost = self._bereft[work.thread] = reason
         self._forget()
         self._stale = True
         with suppress(StoreError):  # then whoever comes next tries again
@@ -363,13 +373,13 @@ class Database:
 
     @property
     def _is_writing(self) -> bool:
-        """True when a unit of this thread has written something."""
-        unit = self.running.unit
-        return unit is not None and any(one.mark is not None for one in unit.outward())
+        """True when a piece of work of this thread has written something."""
+        work = self.running.work
+        return work is not None and any(one.savepoint is not None for one in work.outward())
 
-    def _check_no_unit(self) -> None:
+    def _check_no_work(self) -> None:
         if self._is_writing:
-            raise RuntimeError("a unit is still being written: it ends before a commit or a rollback")
+            raise RuntimeError("a piece of work is still being written: it ends before a commit or a rollback")
 
 
 def _not_kept(error: sqlite3.Error) -> str:

@@ -3,8 +3,8 @@
 Every change gives the mailbox a higher mod-sequence, which the changed messages carry; what is gone leaves a tombstone.
 
 >>> from datetime import UTC, datetime
->>> from emaillab.host.store.mailboxes import Mailboxes
->>> mailboxes = Mailboxes(Database())
+>>> from emaillab.host.store.mailboxes import MailboxStore
+>>> mailboxes = MailboxStore(Database())
 >>> inbox, saved = mailboxes.add(1, "INBOX"), mailboxes.add(1, "Saved")
 >>> uid = inbox.append(b"Subject: hi\\r\\n", ["\\\\Seen"], datetime(2026, 3, 2, 12, 0, tzinfo=UTC))
 >>> saved.take(inbox, [uid]), saved.raw(1), saved.entries()[0].flags
@@ -145,7 +145,7 @@ class StoredMailbox:
         Returns: its UID. Raises: ValueError for a date or a flag that could not be read back.
         """
         arrived, joined = to_microseconds(internal_date), join_flags(flags)
-        with self._database.lock, self._database.unit():
+        with self._database.lock, self._database.work():
             content = self._database.write(ADD_CONTENT, (1, raw))
             return self.hold(content, len(raw), arrived, joined, is_ended(raw))
 
@@ -170,7 +170,7 @@ class StoredMailbox:
 
     def remove(self, uids: Iterable[int]) -> None:
         """Remove messages for good; durable after the next commit; harmless for those that are gone."""
-        with self._database.lock, self._database.unit():
+        with self._database.lock, self._database.work():
             gone = [entry for uid in sorted(set(uids)) if (entry := self.entry(uid)) is not None]
             if not gone:
                 return
@@ -199,7 +199,7 @@ class StoredMailbox:
 
         Returns: their UIDs here. Raises: KeyError when one is gone; then none is copied.
         """
-        with self._database.lock, self._database.unit():
+        with self._database.lock, self._database.work():
             taken = []
             for uid in uids:
                 entry = source.entry(uid)
@@ -212,7 +212,7 @@ class StoredMailbox:
             return taken
 
     def hold(self, content: int, size: int, internal_date: int, flags: str, ended: bool) -> int:
-        """Enter stored content as the next message, within a unit. Returns: its UID."""
+        """Enter stored content as the next message, within some work. Returns: its UID."""
         change, uid = self._database.change_number(), self._status.uid_next
         modseq = self._modseq_of(change)
         self._database.write(_ADD_MESSAGE, (self.row, uid, content, size, internal_date, flags, modseq, ended))
@@ -270,7 +270,7 @@ class StoredMailbox:
         """Bring the numbers up to date after a change to some messages is written. Args: how much each number grows."""
         before, changes = self._status, self._changes
         back = (before, self._forgotten, self._change, self in changes.unwritten, self in changes.changed)
-        self._database.taken_back(self, lambda: self._restore(*back))
+        self._database.when_undone(self, lambda: self._restore(*back))
         self._status = MailboxStatus(
             before.messages + messages,
             before.unseen + unseen,
@@ -286,7 +286,7 @@ class StoredMailbox:
         changes.changed.add(self)
 
     def _restore(self, status: MailboxStatus, forgotten: int, change: int, unwritten: bool, changed: bool) -> None:
-        """Go back to what was before a unit that is undone."""
+        """Go back to what was before work that is undone."""
         self._status, self._forgotten, self._change = status, forgotten, change
         self._known = self._view = None
         if not unwritten:

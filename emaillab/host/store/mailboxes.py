@@ -1,7 +1,7 @@
 """Which mailboxes does a store have, and which of them has a commit changed?
 
 >>> from emaillab.host.store.database import Database
->>> mailboxes = Mailboxes(Database())
+>>> mailboxes = MailboxStore(Database())
 >>> first = mailboxes.add(account=1, name="INBOX")
 >>> second = mailboxes.add(account=1, name="Saved")
 >>> first.uid_validity, second.uid_validity  # a name that is used again gets a new one
@@ -24,7 +24,7 @@ NOBODY = 0  # whose the mailboxes are that were deleted: so that neither their r
 NOWHERE = 0  # the row of a mailbox whose making was given up
 
 
-class Mailboxes:
+class MailboxStore:
     """All mailboxes of a store: each is one object, whoever asks for it, as long as anybody holds it."""
 
     def __init__(self, database: Database) -> None:
@@ -34,7 +34,7 @@ class Mailboxes:
 
     def add(self, account: int, name: str, uid_validity: int | None = None) -> StoredMailbox:
         """Make an empty mailbox; by default its UIDVALIDITY is one that no other ever had."""
-        with self.database.lock, self.database.unit():
+        with self.database.lock, self.database.work():
             if uid_validity is None:
                 ((last,),) = self.database.rows("SELECT coalesce(max(uid_validity), 0) FROM mailbox")
                 uid_validity = last + 1
@@ -43,20 +43,20 @@ class Mailboxes:
                 (account, name, uid_validity),
             )
             box = self._boxes[row] = self._box(row, name, uid_validity, MailboxStatus())
-            self.database.taken_back(("mailbox", row), lambda: self._abandon(row))
+            self.database.when_undone(("mailbox", row), lambda: self._abandon(row))
             return box
 
     def rename(self, box: StoredMailbox, name: str) -> None:
         """Change a mailbox's name."""
-        with self.database.lock, self.database.unit():
+        with self.database.lock, self.database.work():
             before = box.name
             self.database.write("UPDATE mailbox SET name = ? WHERE id = ?", (name, box.row))
-            self.database.taken_back((box, "name"), lambda: setattr(box, "name", before))
+            self.database.when_undone((box, "name"), lambda: setattr(box, "name", before))
             box.name = name
 
     def delete(self, box: StoredMailbox) -> None:
         """Remove a mailbox with all that is in it; a session that still looks at it sees it empty."""
-        with self.database.lock, self.database.unit():
+        with self.database.lock, self.database.work():
             box.remove([entry.uid for entry in box.entries()])
             forget_all(self.database, box.row)
             self.database.write("UPDATE mailbox SET account = ? WHERE id = ?", (NOBODY, box.row))

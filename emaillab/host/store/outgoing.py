@@ -19,7 +19,7 @@ from datetime import datetime
 
 from emaillab.host.store.database import Database
 from emaillab.host.store.moments import from_microseconds, to_microseconds
-from emaillab.host.store.unit import Change, Unit
+from emaillab.host.store.work import Change, StoredWork
 from emaillab.protocol.envelope import Recipient
 
 WAITING = "WAITING"  # the state of a recipient until the queue says otherwise
@@ -92,17 +92,17 @@ class QueueStore:
         self._database = database
         self._followers: list[Change] = []
 
-    def unit(self) -> Unit:
-        """Return a unit for what one verb stores: all of it, or nothing."""
-        return self._database.unit()
+    def work(self) -> StoredWork:
+        """Return the work of one verb: what is written in it is kept whole, or not at all."""
+        return self._database.work()
 
-    def follow(self, change: Change) -> None:
+    def when_lost(self, change: Change) -> None:
         """Have something called when all that was pending is lost, and has to be read anew."""
         self._followers.append(change)
 
-    def taken_back(self, whose: Hashable, change: Change) -> None:
-        """Have something called when the unit that is running is undone; once for each `whose`."""
-        self._database.taken_back(whose, change)
+    def when_undone(self, whose: Hashable, change: Change) -> None:
+        """Have something called when the work that is going on is undone; once for each `whose`."""
+        self._database.when_undone(whose, change)
 
     def enqueue(self, letter: QueuedLetter) -> None:
         """Put a letter at the end of the queue.
@@ -113,7 +113,7 @@ class QueueStore:
         when, rows = to_microseconds(letter.arrived_at), [_row(one) for one in letter.recipients]
         for value in (*envelope, *(value for row in rows for value in row)):
             str(value).encode()  # here, not half-way through the writing
-        with self._database.lock, self._database.unit():
+        with self._database.lock, self._database.work():
             if self._database.rows("SELECT 1 FROM letter WHERE id = ?", (letter.id,)):
                 raise ValueError(f"the queue holds a letter with the id {letter.id!r} already")
             self._database.write(
@@ -176,6 +176,6 @@ class QueueStore:
 
     def dequeue(self, id: str) -> None:
         """Take a letter off the queue; harmless when it is not there."""
-        with self._database.lock, self._database.unit():
+        with self._database.lock, self._database.work():
             self._database.write("DELETE FROM letter WHERE id = ?", (id,))
             self._database.write("DELETE FROM recipient WHERE letter = ?", (id,))

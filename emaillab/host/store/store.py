@@ -22,7 +22,7 @@ from pathlib import Path
 from emaillab.host.store.account import INBOX, StoredAccount
 from emaillab.host.store.database import Database, Execute, Memory
 from emaillab.host.store.mailbox import ADD_CONTENT, StoredMailbox, is_ended
-from emaillab.host.store.mailboxes import Mailboxes
+from emaillab.host.store.mailboxes import MailboxStore
 from emaillab.host.store.moments import to_microseconds
 from emaillab.host.store.outgoing import QueueStore
 
@@ -31,7 +31,7 @@ class Store(QueueStore):
     """All that one host must not forget; in memory, or in a folder's `mail.sqlite`.
 
     Nothing is durable before `commit`. Any thread may call any method; each is done whole or not at all, and so is
-    all that a thread does within a `unit`.
+    all that a thread does within a piece of `work`.
     Raises: StoreError, one sentence, when the folder cannot be used.
     SIMPLIFIED: passwords are kept in the clear, because APOP and CRAM-MD5 need them.
     """
@@ -39,7 +39,7 @@ class Store(QueueStore):
     def __init__(self, path: Path | str | None = None) -> None:
         self._known: dict[str, StoredAccount] = {}
         super().__init__(Database(path, Memory(self._before_commit, self._committed, self._lost)))
-        self._mailboxes = Mailboxes(self._database)
+        self._mailboxes = MailboxStore(self._database)
         self._load()
 
     def __enter__(self) -> Store:
@@ -57,7 +57,7 @@ class Store(QueueStore):
         """
         if not name or any(not c.isprintable() or c.isspace() for c in name):
             raise ValueError(f"{name!r} cannot be an account's name: letters are needed, and no spaces")
-        with self._database.lock, self._database.unit():
+        with self._database.lock, self._database.work():
             account = self._accounts.get(name.casefold())
             if account is not None:
                 account.change_password(password)
@@ -65,7 +65,7 @@ class Store(QueueStore):
             row = self._database.write("INSERT INTO account(name, password) VALUES (?, ?)", (name, password))
             account = StoredAccount(self._mailboxes, row, name, password)
             account.create_mailbox(INBOX, uid_validity)
-            self._database.taken_back(account, lambda: self._drop_account(name))
+            self._database.when_undone(account, lambda: self._drop_account(name))
             self._accounts[name.casefold()] = account
 
     def add_mailbox(self, account: str, name: str) -> None:
@@ -101,7 +101,7 @@ class Store(QueueStore):
         Raises: KeyError for an unknown account or mailbox; then nobody got it.
         """
         internal_date = to_microseconds(at)
-        with self._database.lock, self._database.unit():
+        with self._database.lock, self._database.work():
             boxes = dict.fromkeys([self._box(name, mailbox) for name in names])
             if not boxes:
                 return
@@ -128,7 +128,7 @@ class Store(QueueStore):
         One commit serves all sessions whose verbs wrote something since the last one. Then those are told who watch
         a mailbox that it changed.
         Raises: StoreError when work of this thread was lost, now or since its last commit. Whose it was, the `lost`
-            of each unit says; whoever waits for one that is lost must not say OK.
+            of each piece of work says; whoever waits for one that is lost must not say OK.
         """
         self._database.commit()
 

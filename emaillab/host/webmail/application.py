@@ -255,7 +255,7 @@ class Webmail:
         files = files_of((file.filename, file.read()) for file in request.files.getlist("files"))
         draft = Draft(to, cc, bcc, subject, text, self._thread(uid), files)
         try:
-            with self.host.unit():  # a letter that is sent is in the writer's mailbox, too
+            with self.host.work():  # a letter that is sent is in the writer's mailbox, too
                 copy = send(self.host, g.session, self._address, draft)
                 self._keep(copy, g.session)
                 if uid:

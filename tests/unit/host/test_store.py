@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from emaillab.host.store import QueuedLetter, QueuedRecipient, Store, StoredMailbox, StoreError, Unit
+from emaillab.host.store import QueuedLetter, QueuedRecipient, Store, StoredMailbox, StoredWork, StoreError
 from emaillab.protocol.envelope import Recipient
 
 NOON = datetime(2026, 3, 2, 12, 0, 0, 123456, tzinfo=UTC)
@@ -250,7 +250,7 @@ def test_an_envelope_that_is_no_text_is_refused_whole(store: Store) -> None:
     assert store.queued() == [] and not store.pending
 
 
-# -- Mailboxes of one's own ---------------------------------------------------------------------------
+# -- MailboxStore of one's own ---------------------------------------------------------------------------
 
 
 def test_a_name_that_is_used_again_is_another_mailbox(tmp_path: Path) -> None:
@@ -417,15 +417,15 @@ def fail_at(store: Store, monkeypatch: pytest.MonkeyPatch, word: str) -> None:
 
 
 def test_when_a_commit_fails_those_whose_work_it_was_are_told(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    with store.unit() as first:
+    with store.work() as first:
         store.deliver(["alice"], LETTER, NOON)
-    with store.unit() as only_looks:
+    with store.work() as only_looks:
         inbox(store, "alice").entries()
     fail_at(store, monkeypatch, "COMMIT")
     with pytest.raises(StoreError, match="nothing since the last commit was kept: disk I/O error"):
         store.commit()
     assert "disk I/O error" in first.lost and not only_looks.lost
-    with store.unit() as second:
+    with store.work() as second:
         store.deliver(["alice"], LETTER, NOON)
     store.commit()
     assert not second.lost and list(contents(inbox(store, "alice"))) == [2]
@@ -434,7 +434,7 @@ def test_when_a_commit_fails_those_whose_work_it_was_are_told(store: Store, monk
 def test_a_thread_whose_work_anothers_commit_lost_is_told_and_keeps_the_rest(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    units: list[Unit] = []
+    works: list[StoredWork] = []
     errors: list[StoreError] = []
 
     def work(steps: Sequence[Callable[[], None]]) -> None:
@@ -443,9 +443,9 @@ def test_a_thread_whose_work_anothers_commit_lost_is_told_and_keeps_the_rest(
         thread.join()
 
     def deliver() -> None:
-        with store.unit() as unit:
+        with store.work() as work:
             store.deliver(["alice"], LETTER, NOON)
-        units.append(unit)
+        works.append(work)
 
     def commit() -> None:
         try:
@@ -456,16 +456,16 @@ def test_a_thread_whose_work_anothers_commit_lost_is_told_and_keeps_the_rest(
     deliver()
     fail_at(store, monkeypatch, "COMMIT")
     work([commit])  # of a thread that wrote nothing
-    assert not errors and units[0].lost
+    assert not errors and works[0].lost
     deliver()
     with pytest.raises(StoreError, match="disk I/O error"):
         store.commit()
-    assert not units[1].lost and list(contents(inbox(store, "alice"))) == [2]
+    assert not works[1].lost and list(contents(inbox(store, "alice"))) == [2]
     store.commit()  # it is said once
 
 
 def test_a_commit_in_the_middle_of_a_verb_is_a_mistake(store: Store) -> None:
-    with store.unit():
+    with store.work():
         store.commit()  # nothing was written yet
         store.deliver(["alice"], LETTER, NOON)
         for give_up in (store.commit, store.rollback):

@@ -20,7 +20,7 @@ from emaillab.host.store import (
 )
 from emaillab.host.store import database as database_module
 from emaillab.net.clock import VirtualClock
-from emaillab.protocol.backend import NO_UNIT, Session
+from emaillab.protocol.backend import NO_WORK, Session
 from emaillab.protocol.envelope import Envelope, Recipient
 from emaillab.protocol.imap.server import ImapServer
 from emaillab.protocol.pop3.server import Pop3Server
@@ -55,7 +55,7 @@ def in_a_thread(work: object) -> threading.Thread:
     return thread
 
 
-# -- Units --------------------------------------------------------------------------------------------------
+# -- Keeper --------------------------------------------------------------------------------------------------
 
 
 def test_what_memory_holds_goes_back_with_a_verb(store: Store) -> None:
@@ -65,7 +65,7 @@ def test_what_memory_holds_goes_back_with_a_verb(store: Store) -> None:
     work = account(store).mailbox("Work")
     assert work is not None
     before = (box.entries(), box.status(), account(store).mailbox_names(), queue.letters())
-    with pytest.raises(KeyError), store.unit():
+    with pytest.raises(KeyError), store.work():
         store.add_account("bob", "x")
         store.add_account("alice", "changed")
         store.deliver(["alice", "bob"], LETTER, NOON)
@@ -83,7 +83,7 @@ def test_what_memory_holds_goes_back_with_a_verb(store: Store) -> None:
 
 def test_a_verb_that_fails_leaves_the_work_of_others(store: Store) -> None:
     store.deliver(["alice"], b"of another session", NOON)
-    with pytest.raises(KeyError), store.unit():
+    with pytest.raises(KeyError), store.work():
         store.deliver(["alice"], LETTER, NOON)
         inbox(store).remove([1])
         raise KeyError
@@ -95,7 +95,7 @@ def test_a_verb_that_fails_leaves_the_work_of_others(store: Store) -> None:
 
 def test_no_other_thread_writes_or_reads_in_the_middle_of_a_verb(store: Store) -> None:
     seen: list[int] = []
-    with store.unit():
+    with store.work():
         store.deliver(["alice"], b"first", NOON)
         writer = in_a_thread(lambda: store.deliver(["alice"], b"other", NOON))
         reader = in_a_thread(lambda: seen.append(inbox(store).status().messages))
@@ -109,16 +109,16 @@ def test_no_other_thread_writes_or_reads_in_the_middle_of_a_verb(store: Store) -
 
 
 def test_a_verb_that_only_reads_waits_for_nobody_to_begin(store: Store) -> None:
-    """A unit takes no lock before something is written in it."""
-    with store.unit():
+    """Work takes no lock before something is written in it."""
+    with store.work():
         in_a_thread(lambda: store.deliver(["alice"], LETTER, NOON)).join(5)
         assert inbox(store).status().messages == 1
 
 
 def test_a_part_that_failed_is_undone_alone(store: Store) -> None:
-    with store.unit():
+    with store.work():
         store.deliver(["alice"], b"first", NOON)
-        with pytest.raises(StoreError, match="NOT NULL"), store.unit():
+        with pytest.raises(StoreError, match="NOT NULL"), store.work():
             store.deliver(["alice"], LETTER, NOON)
             store._database.write("INSERT INTO account(name, password) VALUES ('x', NULL)")
         store.deliver(["alice"], b"second", NOON)
@@ -127,7 +127,7 @@ def test_a_part_that_failed_is_undone_alone(store: Store) -> None:
 
 
 def test_after_a_failed_statement_nothing_more_is_written_in_that_unit(store: Store) -> None:
-    with store.unit():
+    with store.work():
         with pytest.raises(StoreError):
             store._database.write("INSERT INTO account(name, password) VALUES ('x', NULL)")
         with pytest.raises(StoreError, match="NOT NULL"):
@@ -153,11 +153,11 @@ def test_what_is_too_much_to_be_written_again_is_lost_and_its_sessions_hear_it(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database_module, "MOST_REPEATED", 1000)
-    with store.unit() as large:
+    with store.work() as large:
         store.deliver(["alice"], bytes(2000), NOON)
     drop(store)
     assert "too much was pending" in large.lost
-    with store.unit() as small:
+    with store.work() as small:
         store.deliver(["alice"], LETTER, NOON)
     with pytest.raises(StoreError, match="too much was pending"):
         store.commit()
@@ -167,21 +167,21 @@ def test_what_is_too_much_to_be_written_again_is_lost_and_its_sessions_hear_it(
 def test_a_verb_whose_first_part_was_lost_writes_no_second_part(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database_module, "MOST_REPEATED", 10)
     store.deliver(["alice"], LETTER, NOON)
-    with pytest.raises(StoreError, match="what was pending was dropped"), store.unit() as unit:
+    with pytest.raises(StoreError, match="what was pending was dropped"), store.work() as work:
         store.deliver(["alice"], LETTER, NOON)
         store._database._connection.execute("ROLLBACK")
         for _ in range(2):
             with pytest.raises(StoreError, match="what was pending was dropped"):
                 store.deliver(["alice"], LETTER, NOON)
-    assert unit.lost and not store.pending and inbox(store).entries() == ()
+    assert work.lost and not store.pending and inbox(store).entries() == ()
     with pytest.raises(StoreError, match="too much was pending"):
         store.commit()  # of the first letter
 
 
-def test_a_host_that_stores_nothing_has_units_too() -> None:
-    with NO_UNIT as unit:
-        unit.undo()
-    assert not unit.lost
+def test_a_host_that_stores_nothing_has_keeper_too() -> None:
+    with NO_WORK as work:
+        work.undo()
+    assert not work.lost
 
 
 def test_a_letter_for_here_and_elsewhere_is_taken_whole_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,10 +223,10 @@ def test_numbers_are_told_without_a_look_at_the_messages(store: Store, monkeypat
 
 def test_all_that_one_verb_changes_has_one_mod_sequence(store: Store) -> None:
     box = inbox(store)
-    with store.unit():
+    with store.work():
         for number in range(4):
             box.append(b"%d" % number, (), NOON)
-    with store.unit():
+    with store.work():
         box.set_flags(1, ["\\Seen"])
         box.set_flags(3, ["\\Seen"])
         box.remove([2])
