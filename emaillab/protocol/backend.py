@@ -58,8 +58,9 @@ class Work(Protocol):
     An exception undoes what was stored in it, as does `undo`. Nothing that another session stored is touched.
     """
 
-    lost: str
-    """Why the verb's work is gone, though the verb ended well: the commit failed. "" when it is not."""
+    @property
+    def lost(self) -> str | None:
+        """Tell after a commit that failed why this work is gone: "" when it is kept, None when nobody knows."""
 
     def __enter__(self) -> Work:
         """Begin; costs next to nothing until something is stored."""
@@ -72,9 +73,9 @@ class Work(Protocol):
 
 
 class _NoWork:
-    """The work of a verb that stores nothing."""
+    """The work of a verb of which nobody keeps account."""
 
-    lost = ""
+    lost = None
 
     def __enter__(self) -> _NoWork:
         return self
@@ -86,7 +87,7 @@ class _NoWork:
 
 
 NO_WORK: Work = _NoWork()
-"""The work of a host that stores nothing."""
+"""The work of a host that stores nothing, or keeps no account of whose work is whose."""
 
 
 class MailAcceptor(Protocol):
