@@ -6,8 +6,8 @@
 >>> print(octet_table(net.transcripts))
 Octets of each session
 session  protocol  client           server     up (octets)  down (octets)  round trips
-1        SMTP      alice.crepes.fr  crepes.fr          360            354            4
-In all 360 octets up, to the servers, and 354 down, to the clients.
+1        SMTP      alice.crepes.fr  crepes.fr          360            368            4
+In all 360 octets up, to the servers, and 368 down, to the clients.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ from emaillab.net.tcp import TcpNetwork
 from emaillab.net.tls import Authority
 from emaillab.net.transcript import Transcript
 from emaillab.net.zones import ZoneError, host_name
-from emaillab.protocol.backend import Session
+from emaillab.protocol.backend import NO_WORK, MailAcceptor, Session, Work
 from emaillab.protocol.envelope import Envelope, Recipient
 from emaillab.protocol.machine import Refusal
 from emaillab.protocol.smtp.grammar import Reply
@@ -201,6 +201,10 @@ class DiscardingHost(MailHost):
     def check_recipient(self, session: Session, envelope: Envelope, recipient: Recipient) -> None:
         """Take all recipients."""
 
+    def work(self) -> Work:
+        """Return work in which nothing is stored."""
+        return NO_WORK
+
     def accept(self, session: Session, envelope: Envelope, content: bytes) -> str:
         """Drop the letter, also one that was written in webmail."""
         return self.token()
@@ -213,6 +217,10 @@ class DiscardingServer(SmtpServer):
     """A server that drops every letter it takes."""
 
     DISCARDED = Reply(250, "2.0.0", "discarded").rendered()
+
+    def __init__(self, backend: MailAcceptor, session: Session) -> None:
+        super().__init__(backend, session)
+        self._begin_work = None  # nothing is stored
 
     def keep(self, content: bytes) -> Reply:
         """Drop the letter: there is nothing that has to be kept before the 250."""

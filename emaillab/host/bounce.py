@@ -25,7 +25,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from email.utils import format_datetime
 
-from emaillab.host.queue_store import QueuedLetter
+from emaillab.host.store.outgoing import QueuedLetter
 from emaillab.message.fields import parse_header
 from emaillab.protocol.envelope import HDRS
 from emaillab.protocol.smtp.xtext import encode_xtext

@@ -34,15 +34,15 @@ from typing import TYPE_CHECKING, Any
 from emaillab.engine import Engine
 from emaillab.host.policy import POSTMASTER, Policy, each, split_address
 from emaillab.host.queue import Queue
-from emaillab.host.queue_store import QueuedLetter, QueuedRecipient
 from emaillab.host.relay import MAX_HOPS, Attempt, exchanges_for, hand_on, received_field, return_path_field
 from emaillab.host.store import Store
+from emaillab.host.store.outgoing import QueuedLetter, QueuedRecipient
 from emaillab.host.submission import missing_fields
 from emaillab.net.clock import Clock
 from emaillab.net.connection import Connection, Service
 from emaillab.net.dns import Resolver
 from emaillab.net.link import End
-from emaillab.protocol.backend import Account, Session
+from emaillab.protocol.backend import Account, Session, Work
 from emaillab.protocol.envelope import FAILURE, Envelope, Recipient
 from emaillab.protocol.failures import Failures
 from emaillab.protocol.machine import Refusal
@@ -307,6 +307,10 @@ class MailHost:
             raise KeyError(f"{self.name} has no user {name}")
         return account
 
+    def work(self) -> Work:
+        """Return the work of one verb: what is stored in it is kept whole, or not at all."""
+        return self.store.work()
+
     def accept(self, session: Session, envelope: Envelope, content: bytes) -> str:
         """Take responsibility for a letter: into our users' mailboxes, into the queue for all others."""
         from emaillab.message.fields import parse_header
@@ -324,29 +328,30 @@ class MailHost:
             message_id = (parse_header(added + content) if added else header).text("Message-ID")
             onward = tuple(recipient.forward_path for recipient in self.policy.split(envelope.recipients)[1])
             true_s = (now - self.clock.start).total_seconds() - self.clock_offset_s
-            self.custody.append(
-                Custody(self.name, true_s, now, message_id, queue_id, session.id, replace(envelope), raw, onward)
-            )
+            note = Custody(self.name, true_s, now, message_id, queue_id, session.id, replace(envelope), raw, onward)
+            self.custody.append(note)
+            self.store.when_undone(queue_id, lambda: self.custody.remove(note))  # where accepting is part of a verb
         return queue_id
 
     def _take(self, envelope: Envelope, raw: bytes, queue_id: str, now: datetime) -> None:
-        """Deliver a letter to our users and queue it for the others."""
+        """Deliver a letter to our users and queue it for the others, or nothing of it."""
         ours, others = self.policy.split(envelope.recipients)
-        if ours:
-            self.store.deliver(dict.fromkeys(ours), return_path_field(envelope) + raw, now)
-        if others:
-            letter = QueuedLetter(
-                queue_id,
-                envelope.reverse_path,
-                now,
-                tuple(map(QueuedRecipient, others)),
-                raw,
-                envelope.body,
-                ret=envelope.ret,
-                envid=envelope.envid,
-                smtputf8=envelope.smtputf8,
-            )
-            self.queue.add(letter, now + timedelta(seconds=self.handling_s))
+        with self.work():
+            if ours:
+                self.store.deliver(dict.fromkeys(ours), return_path_field(envelope) + raw, now)
+            if others:
+                letter = QueuedLetter(
+                    queue_id,
+                    envelope.reverse_path,
+                    now,
+                    tuple(map(QueuedRecipient, others)),
+                    raw,
+                    envelope.body,
+                    ret=envelope.ret,
+                    envid=envelope.envid,
+                    smtputf8=envelope.smtputf8,
+                )
+                self.queue.add(letter, now + timedelta(seconds=self.handling_s))
 
     # Its queue
 
@@ -370,7 +375,8 @@ class MailHost:
                     self.name,
                     converts=self.converts,
                 )
-                self._settle(part, attempt)
+                with self.work():
+                    self._settle(part, attempt)
             self.store.commit()
         return attempts
 

@@ -2,7 +2,7 @@
 
 >>> [str(after) for after in map(rfc_schedule, range(1, 5))]
 ['0:30:00', '0:30:00', '2:30:00', '2:30:00']
->>> from emaillab.host.store import Store
+>>> from emaillab.host.store import QueuedRecipient, Store
 >>> from emaillab.protocol.envelope import Recipient
 >>> queue = Queue(Store())
 >>> from datetime import UTC
@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from emaillab.host.queue_store import WAITING, QueuedLetter, QueuedRecipient, QueueStore
+from emaillab.host.store.outgoing import WAITING, QueuedLetter, QueueStore
 
 Schedule = Callable[[int], timedelta]
 """The pause after a letter's nth vain attempt, n from 1."""
@@ -43,10 +43,11 @@ class Queue:
     """The letters that a host still has to hand on. Changes are durable after the store's next commit."""
 
     def __init__(
-        self, shelf: QueueStore, schedule: Schedule = rfc_schedule, give_up_after: timedelta = GIVE_UP_AFTER
+        self, store: QueueStore, schedule: Schedule = rfc_schedule, give_up_after: timedelta = GIVE_UP_AFTER
     ) -> None:
-        self._shelf, self.schedule, self.give_up_after = shelf, schedule, give_up_after
-        self._letters = {letter.id: _reopened(letter) for letter in shelf.queued()}
+        self._store, self.schedule, self.give_up_after = store, schedule, give_up_after
+        self._known: dict[str, QueuedLetter] | None = None
+        store.when_lost(self._forget)
 
     def __len__(self) -> int:
         return len(self._letters)
@@ -55,8 +56,9 @@ class Queue:
         """Put a letter into the queue; its first attempt is due at `first_at`."""
         waiting = tuple(replace(recipient, next_at=first_at) for recipient in letter.recipients)
         letter = replace(letter, recipients=waiting)
-        self._shelf.enqueue(letter)
-        self._letters[letter.id] = replace(letter, content=b"", size=len(letter.content))
+        with self._store.work():
+            self._store.enqueue(letter)
+            self._hold(replace(letter, content=b"", size=len(letter.content)))
 
     def letters(self) -> list[QueuedLetter]:
         """Return all letters, without their content, in the order in which they came."""
@@ -64,7 +66,7 @@ class Queue:
 
     def content(self, letter: QueuedLetter) -> bytes:
         """Return a letter's octets."""
-        return self._shelf.queued_content(letter.id)
+        return self._store.queued_content(letter.id)
 
     def next_due(self, *, fresh: bool = False) -> datetime | None:
         """Return when the next attempt is due, or None; `fresh` looks only at letters never tried before."""
@@ -81,9 +83,7 @@ class Queue:
         found = []
         for letter in list(self._letters.values()):
             ready = tuple(r for r in letter.recipients if r.next_at is not None and r.next_at <= now)
-            if ready and not self._shelf.is_queued(letter.id):
-                del self._letters[letter.id]  # its commit failed: whoever sent it was told so, and still has it
-            elif ready:
+            if ready:
                 found.append(replace(letter, recipients=ready))
         return found
 
@@ -92,50 +92,71 @@ class Queue:
         gone = set(forward_paths)
         kept = self._letters[letter.id]
         left = tuple(recipient for recipient in kept.recipients if recipient.forward_path not in gone)
-        if left:
-            self._letters[letter.id] = replace(kept, recipients=left)
-            for path in gone:
-                self._shelf.update_recipient(letter.id, path, state="DONE", attempts=0, next_at=None, last_reply="")
-        else:
-            del self._letters[letter.id]
-            self._shelf.dequeue(letter.id)
+        with self._store.work():
+            if left:
+                for path in gone:
+                    self._store.update_recipient(letter.id, path, state="DONE", attempts=0, next_at=None, last_reply="")
+                self._hold(replace(kept, recipients=left))
+            else:
+                self._store.dequeue(letter.id)
+                self._store.when_undone(self, self._forget)
+                del self._letters[letter.id]
 
     def put_off(self, letter: QueuedLetter, forward_paths: Iterable[str], reply: str, now: datetime) -> list[str]:
         """Note a vain attempt and set the next one. Returns: the recipients whose time is over."""
         late, expired = set(forward_paths), []
         recipients = []
-        for recipient in self._letters[letter.id].recipients:
+        kept = self._letters[letter.id]
+        for recipient in kept.recipients:
             if recipient.forward_path in late:
                 attempts = recipient.attempts + 1
                 next_at = now + self.schedule(attempts)
                 if next_at > letter.arrived_at + self.give_up_after:
                     expired.append(recipient.forward_path)
                 recipient = replace(recipient, attempts=attempts, next_at=next_at, last_reply=reply)
-                self._remember(letter.id, recipient)
             recipients.append(recipient)
-        self._letters[letter.id] = replace(self._letters[letter.id], recipients=tuple(recipients))
+        self._remember(replace(kept, recipients=tuple(recipients)), late)
         return expired
 
     def retry_now(self, now: datetime) -> None:
         """Make every attempt due at once, as an operator's "flush" does."""
         for letter in self.letters():
             recipients = tuple(replace(r, next_at=now) if r.next_at else r for r in letter.recipients)
-            for recipient in recipients:
-                self._remember(letter.id, recipient)
-            self._letters[letter.id] = replace(letter, recipients=recipients)
+            self._remember(replace(letter, recipients=recipients), {r.forward_path for r in recipients})
 
-    def _remember(self, id: str, recipient: QueuedRecipient) -> None:
-        self._shelf.update_recipient(
-            id,
-            recipient.forward_path,
-            state=WAITING,
-            attempts=recipient.attempts,
-            next_at=recipient.next_at,
-            last_reply=recipient.last_reply,
-        )
+    def _remember(self, letter: QueuedLetter, changed: set[str]) -> None:
+        """Write down how the delivery to some of a letter's recipients stands."""
+        with self._store.work():
+            for recipient in letter.recipients:
+                if recipient.forward_path in changed:
+                    self._store.update_recipient(
+                        letter.id,
+                        recipient.forward_path,
+                        state=WAITING,
+                        attempts=recipient.attempts,
+                        next_at=recipient.next_at,
+                        last_reply=recipient.last_reply,
+                    )
+            self._hold(letter)
+
+    def _hold(self, letter: QueuedLetter) -> None:
+        """Change what memory holds of a letter that was written; it goes back when the work is undone."""
+        self._store.when_undone(self, self._forget)
+        self._letters[letter.id] = letter
+
+    @property
+    def _letters(self) -> dict[str, QueuedLetter]:
+        """What the store holds, without contents; read when first asked for."""
+        if self._known is None:
+            self._known = {letter.id: _reopened(letter) for letter in self._store.queued()}
+        return self._known
+
+    def _forget(self) -> None:
+        """Read anew when next asked: what was written is not there any more."""
+        self._known = None
 
 
 def _reopened(letter: QueuedLetter) -> QueuedLetter:
-    """Return a letter as it is read back from the shelf: only those recipients who still wait."""
+    """Return a letter as it is read back from the store: only those recipients who still wait."""
     waiting = [recipient for recipient in letter.recipients if recipient.state == WAITING]
     return replace(letter, recipients=tuple(replace(r, next_at=r.next_at or letter.arrived_at) for r in waiting))

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
 
-from emaillab.host.queue_store import QueuedLetter
+from emaillab.host.store.outgoing import QueuedLetter
 from emaillab.net.dns import NULL_MX, NoSuchDomain, Resolver, ServerFailure
 from emaillab.protocol.backend import Session
 from emaillab.protocol.envelope import Envelope

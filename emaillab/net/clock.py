@@ -139,7 +139,7 @@ class Clock(Protocol):
 
     @property
     def idle_until_s(self) -> float:
-        """A moment before which nothing is due; infinity when nothing is on the clock. A glance that waits for nobody."""
+        """A moment before which nothing is due, infinity when nothing is on the clock: a glance without a lock."""
 
     def move_to(self, seconds: float) -> None:
         """Let time pass until `seconds` after `start`; a moment in the past changes nothing."""

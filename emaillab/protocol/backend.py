@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
 from emaillab.protocol.envelope import Envelope, Recipient
 from emaillab.protocol.failures import Failures
@@ -66,10 +66,51 @@ class Users(Protocol):
         """Return what is kept of the account that a user names; None when there is none."""
 
 
+class Work(Protocol):
+    """What one verb stores: all of it, or nothing where the verb fails; a context manager.
+
+    An exception undoes what was stored in it, as does `undo`. Nothing that another session stored is touched.
+    """
+
+    @property
+    def lost(self) -> str | None:
+        """Tell after a commit that failed why this work is gone: "" when it is kept, None when nobody knows."""
+
+    def __enter__(self) -> Work:
+        """Begin; costs next to nothing until something is stored."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: Any, /) -> None:
+        """Keep what was stored, until the next commit makes it durable; undo it after an exception."""
+
+    def undo(self) -> None:
+        """Take back what was stored so far."""
+
+
+class _NoWork:
+    """The work of a verb of which nobody keeps account."""
+
+    lost = None
+
+    def __enter__(self) -> _NoWork:
+        return self
+
+    def __exit__(self, *error: object) -> None: ...
+
+    def undo(self) -> None:
+        """Do nothing."""
+
+
+NO_WORK: Work = _NoWork()
+"""The work of a host that stores nothing, or keeps no account of whose work is whose."""
+
+
 class MailAcceptor(Users, Protocol):
     """The host as its SMTP server sees it. Each check raises Refusal with an SMTP reply."""
 
     max_size: int  # octets of content
+
+    def work(self) -> Work:
+        """Return the work of one verb, as a context manager around it."""
 
     def check_sender(self, session: Session, envelope: Envelope) -> None:
         """Refuse a reverse-path or the SIZE announced with it."""
@@ -92,6 +133,19 @@ class Entry:
     size: int  # octets, CRLF line ends
     internal_date: datetime  # aware
     flags: frozenset[str]  # "\\Seen", "\\Deleted", "$Forwarded" … as stored
+    modseq: int = 1  # of the last change: grows with every change in its mailbox, RFC 7162 §3.1
+    ended: bool = True  # its octets end with CRLF, or are none
+
+
+class MailboxStatus(NamedTuple):
+    """What there is to count in a mailbox, kept up to date so that nobody has to look at its messages."""
+
+    messages: int = 0
+    unseen: int = 0  # without \\Seen
+    deleted: int = 0  # with \\Deleted
+    size: int = 0  # octets of all messages
+    uid_next: int = 1  # the UID the next message will get
+    highest_modseq: int = 1  # of the last change, expunges included: RFC 7162 §3.1.2
 
 
 class Mailbox(Protocol):
@@ -104,6 +158,24 @@ class Mailbox(Protocol):
     def uid_next(self) -> int:
         """The UID the next message will get."""
 
+    def status(self) -> MailboxStatus:
+        """Return the numbers about the mailbox, as it is now; lists nothing."""
+
+    def first_unseen(self) -> int | None:
+        """Return the number of the first message without \\Seen, from 1; None when all are seen."""
+
+    def vanished(self, since: int) -> list[range]:
+        """Return the UIDs of messages that were removed after a mod-sequence, perhaps with some that went before.
+
+        Source: RFC 7162 §3.2.5.1.
+        """
+
+    def watch(self, callback: Callable[[], None]) -> None:
+        """Have something called after each commit that changed the mailbox, in the thread that commits."""
+
+    def unwatch(self, callback: Callable[[], None]) -> None:
+        """Have it called no more; harmless when it is not."""
+
     def entries(self) -> Sequence[Entry]:
         """Return all messages by ascending UID, as they are now; the same object means that nothing has changed."""
 
@@ -111,7 +183,10 @@ class Mailbox(Protocol):
         """Return a message's octets. Raises: KeyError when it is gone."""
 
     def append(self, raw: bytes, flags: Iterable[str], internal_date: datetime) -> int:
-        """Store a message; durable after the next commit. Returns: its UID."""
+        """Store a message; durable after the next commit.
+
+        Returns: its UID. Raises: ValueError for a date or a flag that could not be read back.
+        """
 
     def set_flags(self, uid: int, flags: Iterable[str]) -> None:
         """Replace a message's flags."""
@@ -162,5 +237,39 @@ class Account(Protocol):
 class MailReader(Users, Protocol):
     """The host as its POP3 and IMAP servers see it."""
 
+    def work(self) -> Work:
+        """Return the work of one verb, as a context manager around it."""
+
     def account(self, name: str) -> Account:
         """Return the account of a user who has logged in. Raises: KeyError when it is gone."""
+
+
+class EmptyHost:
+    """A host without users that takes every letter and keeps none: enough to see how a server speaks."""
+
+    max_size = 10_000_000
+
+    def __init__(self) -> None:
+        self.failures = Failures()
+
+    def work(self) -> Work:
+        """Return work that stores nothing."""
+        return NO_WORK
+
+    def kept(self, user: str) -> Kept | None:
+        """Return None: there are no users."""
+        return None
+
+    def account(self, name: str) -> Account:
+        """Refuse. Raises: KeyError."""
+        raise KeyError(name)
+
+    def check_sender(self, session: Session, envelope: Envelope) -> None:
+        """Take all."""
+
+    def check_recipient(self, session: Session, envelope: Envelope, recipient: Recipient) -> None:
+        """Take all."""
+
+    def accept(self, session: Session, envelope: Envelope, content: bytes) -> str:
+        """Keep nothing."""
+        return "1A"

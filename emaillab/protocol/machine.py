@@ -23,11 +23,12 @@ from it, HELP and CAPABILITY read it. A machine is put together from parts, each
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
 
 from emaillab.engine import Outcome, Pause, Signal, State, Step
+from emaillab.protocol.backend import Work
 from emaillab.protocol.base import BaseEngine
 from emaillab.protocol.framing.framer import Buffer, Framer, FramingError
 from emaillab.protocol.framing.lines import LineFramer
@@ -37,7 +38,7 @@ __all__ = ["CLOSED", "AnyReply", "Machine", "Refusal", "Reply", "verb"]
 
 
 # Looking a member up on its Enum costs as much as a function call, and the loop below does it for every unit.
-_BAD, _COMMIT, _CLOSE = Outcome.BAD, Signal.COMMIT, Signal.CLOSE
+_NO, _BAD, _COMMIT, _CLOSE = Outcome.NO, Outcome.BAD, Signal.COMMIT, Signal.CLOSE
 
 
 class AnyReply(Protocol):
@@ -151,8 +152,11 @@ class Machine(BaseEngine, Generic[AReply]):
         cls.MODES = merge(cls, declared("MODES"), "read the state {}")
         cls.PHASES = merge(cls, declared("PHASES"), "name the phase of {}")
 
-    def __init__(self) -> None:
+    def __init__(self, begin_work: Callable[[], Work] | None = None) -> None:
+        """Begin a session. Args: begin_work: gives each verb its work in the host's store; None: nothing is stored."""
         super().__init__()
+        self._begin_work = begin_work
+        self._work: Work | None = None  # the latest verb's
         self.buffer = Buffer()
         self.feed = self.buffer.feed
         self._places = {state: self._place(state) for state in self._ROWS}
@@ -191,7 +195,8 @@ class Machine(BaseEngine, Generic[AReply]):
 
     def commit_failed(self, reason: str) -> None:
         """Replace the reply that stood behind a commit by a refusal: what was promised could not be kept."""
-        if self._promise is not None:
+        kept = self._work is not None and self._work.lost == ""  # what was lost is another session's
+        if self._promise is not None and not kept:
             self._out.clear()
             self._queue(self.not_kept(self._promise, reason))
 
@@ -339,13 +344,25 @@ class Machine(BaseEngine, Generic[AReply]):
             cell = at.cells.get(name)
             if len(unit) > self.USUAL_LINE and not at.mode:
                 self.check_length(name, unit)
-            reply = cell.method(self, args) if cell is not None else self._refuse(name)
+            if cell is None:
+                reply = self._refuse(name)
+            else:
+                reply = cell.method(self, args) if self._begin_work is None else self._keep_whole(cell, args)
         except Refusal as refusal:
             reply = cast(AReply, refusal.reply)
         except Exception as error:  # a defect of ours must cost one command, never the server
             self.errors.append(error)
             reply = self.broken(error)
         return self._conclude(name, cell, reply)
+
+    def _keep_whole(self, cell: Cell, args: bytes) -> AReply:
+        """Do a verb; what it stores is kept whole or, where it fails, not at all."""
+        assert self._begin_work is not None
+        with self._begin_work() as self._work:
+            reply: AReply = cell.method(self, args)
+            if reply.outcome is _NO or reply.outcome is _BAD:
+                self._work.undo()
+        return reply
 
     def _conclude(self, name: str, cell: Cell | None, reply: AReply) -> AReply:
         """Go where the table says that a reply leads, and return the reply."""

@@ -1,10 +1,11 @@
 """A mail host made of dictionaries: b.example with its users alice and bob, both with the password "secret"."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from emaillab.engine import Signal
-from emaillab.protocol.backend import Entry, Session
+from emaillab.protocol.backend import NO_WORK, Entry, MailboxStatus, Session, Work
 from emaillab.protocol.envelope import Envelope, Recipient
 from emaillab.protocol.failures import Failures
 from emaillab.protocol.machine import Machine, Refusal
@@ -28,18 +29,43 @@ class FakeMailbox:
     def entries(self) -> list[Entry]:
         return self._entries
 
+    def status(self) -> MailboxStatus:
+        flags = [entry.flags for entry in self._entries]
+        return MailboxStatus(
+            len(flags),
+            sum("\\Seen" not in one for one in flags),
+            sum("\\Deleted" in one for one in flags),
+            sum(entry.size for entry in self._entries),
+            self.uid_next,
+        )
+
+    def first_unseen(self) -> int | None:
+        unseen = (number for number, entry in enumerate(self._entries, 1) if "\\Seen" not in entry.flags)
+        return next(unseen, None)
+
+    def vanished(self, since: int) -> list[range]:
+        here = {entry.uid for entry in self._entries}
+        return [range(uid, uid + 1) for uid in range(1, self.uid_next) if uid not in here]
+
+    def watch(self, callback: Callable[[], None]) -> None: ...
+
+    def unwatch(self, callback: Callable[[], None]) -> None: ...
+
     def raw(self, uid: int) -> bytes:
         return self.letters[uid]
 
     def append(self, raw: bytes, flags: Iterable[str], internal_date: datetime) -> int:
         uid, self.uid_next = self.uid_next, self.uid_next + 1
         self.letters[uid] = raw
-        self._entries = [*self._entries, Entry(uid, len(raw), internal_date, frozenset(flags))]
+        self._entries = [
+            *self._entries,
+            Entry(uid, len(raw), internal_date, frozenset(flags), ended=not raw or raw.endswith(b"\r\n")),
+        ]
         return uid
 
     def set_flags(self, uid: int, flags: Iterable[str]) -> None:
         self._entries = [
-            Entry(e.uid, e.size, e.internal_date, frozenset(flags)) if e.uid == uid else e for e in self._entries
+            replace(entry, flags=frozenset(flags)) if entry.uid == uid else entry for entry in self._entries
         ]
 
     def remove(self, uids: Iterable[int]) -> None:
@@ -105,6 +131,9 @@ class FakeHost:
         self.accounts = {"alice": FakeAccount("alice", letters), "bob": FakeAccount("bob")}
         self.accepted: list[tuple[Envelope, bytes]] = []
         self.failures = Failures()
+
+    def work(self) -> Work:
+        return NO_WORK
 
     def kept(self, user: str) -> KeptPassword | None:
         name = user.removesuffix("@b.example")

@@ -136,7 +136,7 @@ class Webmail:
         """Give the user's mailboxes, each with the number of unread letters."""
         for name in self._account.mailbox_names():
             if box := self._account.mailbox(name):
-                yield box, sum("\\Seen" not in entry.flags for entry in box.entries())
+                yield box, box.status().unseen
 
     @property
     def _account(self) -> StoredAccount:
@@ -155,10 +155,7 @@ class Webmail:
         return self._account.mailbox(request.values.get("box", INBOX)) or abort(404, "There is no such mailbox.")
 
     def _entry(self, uid: int) -> Entry:
-        for entry in self._box.entries():
-            if entry.uid == uid:
-                return entry
-        abort(404, "There is no such letter, or it is deleted.")
+        return self._box.entry(uid) or abort(404, "There is no such letter, or it is deleted.")
 
     # Logging in and out
 
@@ -261,12 +258,13 @@ class Webmail:
         files = files_of((file.filename, file.read()) for file in request.files.getlist("files"))
         draft = Draft(to, cc, bcc, subject, text, self._thread(uid), files)
         try:
-            copy = send(self.host, g.session, self._address, draft)
+            with self.host.work():  # a letter that is sent is in the writer's mailbox, too
+                copy = send(self.host, g.session, self._address, draft)
+                self._keep(copy, g.session)
+                if uid:
+                    self._mark_answered(uid)
         except Unsent as error:
             return self._form(draft, uid, str(error)), 400
-        self._keep(copy, g.session)
-        if uid:
-            self._mark_answered(uid)
         return see(place("mailbox", self._box, told="sent"))
 
     def _form(self, draft: Draft, uid: int, problem: str) -> str:
@@ -288,9 +286,9 @@ class Webmail:
         box.append(copy, ["\\Seen"], session.now())
 
     def _mark_answered(self, uid: int) -> None:
-        for entry in self._box.entries():
-            if entry.uid == uid:
-                self._box.set_flags(uid, entry.flags | {"\\Answered"})
+        entry = self._box.entry(uid)
+        if entry is not None:
+            self._box.set_flags(uid, entry.flags | {"\\Answered"})
 
     # What pages are made of
 

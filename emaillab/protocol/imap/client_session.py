@@ -31,7 +31,7 @@ from emaillab.protocol.stream import ProtocolError, Stream
 Numbers = int | str | Sequence[int] | SequenceSet
 """Which messages: 3, "2:4,9:*", [2, 3, 4]."""
 
-_LITERAL_END = re.compile(rb"\{(\d{1,10})\+?\}\Z")
+_LITERAL_END = re.compile(rb"\{(\d{1,10})(\+?)\}\Z")
 
 
 class Refused(Exception):
@@ -180,7 +180,7 @@ class ImapClientSession:
 
 
 def _pieces(unit: bytes) -> Iterator[tuple[bool, bytes]]:
-    """Cut a command before its literals. Yields: whether the server must ask for what follows, and the octets.
+    """Cut a command before its literals. Yields: whether the server must ask for the rest, and the octets.
 
     Raises: ValueError when a line end stands elsewhere than before a literal.
     """
@@ -190,7 +190,7 @@ def _pieces(unit: bytes) -> Iterator[tuple[bool, bytes]]:
         if literal is None:
             raise ValueError(f"a command is one line, but after {unit[max(at, end - 40) : end]!r} it goes on")
         size = int(literal[1])
-        yield True, unit[at : end + 2]
+        yield not literal[2], unit[at : end + 2]
         at = end + 2
         if size:
             if at + size > len(unit):

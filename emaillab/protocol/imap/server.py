@@ -1,11 +1,8 @@
 """How does an IMAP server answer? Commands carry tags, data go untagged, and what others changed is told on the way.
 
->>> from emaillab.protocol.backend import Session
+>>> from emaillab.protocol.backend import EmptyHost, Session
 >>> from emaillab.protocol.failures import Failures
->>> class Nobody:
-...     failures = Failures()
-...     def kept(self, user: str) -> None: return None
->>> server = ImapServer(Nobody(), Session(server_name="mail.crepes.fr", peer_ip="192.0.2.7"))
+>>> server = ImapServer(EmptyHost(), Session(server_name="mail.crepes.fr", peer_ip="192.0.2.7"))
 >>> def hear(said: bytes) -> None:
 ...     print(server.receive(said).decode().replace("\\r", ""), end="")
 >>> hear(b"a LOGIN alice {5}\\r\\n")

@@ -3,7 +3,7 @@
 Commands and extensions are parts of a server, each in a file of its own. A part declares its moves in the table, what
 CAPABILITY announces, and what it adds to FETCH, SEARCH and STATUS.
 
->>> from emaillab.protocol.backend import Session
+>>> from emaillab.protocol.backend import EmptyHost, Session
 >>> class Weather(ImapSession):
 ...     '''An extension that nobody needs.'''
 ...     MOVES = {ANY: {"SKY": BACK}}
@@ -12,7 +12,7 @@ CAPABILITY announces, and what it adds to FETCH, SEARCH and STATUS.
 ...     def sky(self, args: bytes) -> ImapReply:
 ...         self.cursor(args).end()
 ...         return ImapReply(Outcome.OK, "blue")
->>> server = Weather(None, Session(server_name="mail.crepes.fr", peer_ip="192.0.2.7"))
+>>> server = Weather(EmptyHost(), Session(server_name="mail.crepes.fr", peer_ip="192.0.2.7"))
 >>> server.receive(b"a1 sky\\r\\na2 NOOP\\r\\n").splitlines()[1:], server.capabilities
 ([b'a1 OK blue', b"a2 BAD 'NOOP' is not a command of this server"], ['XSKY'])
 """
@@ -118,7 +118,7 @@ class ImapSession(ImapMachine):
         self.session = session
         self.account: Account | None = None
         self.deselect()
-        super().__init__()
+        super().__init__(backend.work)
         self.greet(ImapReply(Outcome.OK, f"{session.server_name} IMAP server ready", code=self.capability_code))
 
     # What parts may add to

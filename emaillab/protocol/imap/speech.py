@@ -20,11 +20,12 @@ b'a2 BAD octet 6: expected a space, found the end'
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, ClassVar, cast
 
 from emaillab.engine import Outcome, Signal
+from emaillab.protocol.backend import Work
 from emaillab.protocol.framing.framer import FramingError
 from emaillab.protocol.framing.literals import LiteralTooBig
 from emaillab.protocol.imap.fetch import chunks
@@ -44,11 +45,11 @@ class ImapMachine(Machine[ImapReply]):
         super().__init_subclass__(**kwargs)
         cls._AFTER_UID = _after_uid(cls.TRANSITIONS)
 
-    def __init__(self) -> None:
+    def __init__(self, begin_work: Callable[[], Work] | None = None) -> None:
         self._tag = b"*"
         self._name = ""
         self._args_at = 0
-        super().__init__()
+        super().__init__(begin_work)
 
     def news(self, command: str) -> Iterator[bytes]:
         """Yield what may be told untagged at the end of a command that was understood."""

@@ -1,7 +1,7 @@
 """What do USER and AUTH have in common? Both lead through the one log-in to a maildrop, and both use these words.
 
->>> from emaillab.protocol.backend import Session
->>> server = Authorization(None, Session("b.example", "192.0.2.7"))
+>>> from emaillab.protocol.backend import EmptyHost, Session
+>>> server = Authorization(EmptyHost(), Session("b.example", "192.0.2.7"))
 >>> str(server.wrong(1.0, last=False)), server.wrong(1.0, last=False).pause_s
 ('-ERR [AUTH] user name or password is wrong', 1.0)
 """

@@ -2,9 +2,9 @@
 
 USER and PASS are not among them: a server may have other ways to log in.
 
->>> from emaillab.protocol.backend import Session
+>>> from emaillab.protocol.backend import EmptyHost, Session
 >>> class Plain(MaildropCommands, SessionCommands): ...
->>> server = Plain(None, Session("b.example", "192.0.2.7"))
+>>> server = Plain(EmptyHost(), Session("b.example", "192.0.2.7"))
 >>> server.receive(b"STAT\\r\\nQUIT\\r\\n").splitlines()[1:]
 [b'-ERR STAT is not allowed in state AUTHORIZATION', b'+OK bye']
 """

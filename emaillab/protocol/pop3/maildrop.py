@@ -8,7 +8,9 @@ Numbers are given at log-in and never shift; marked messages stay in the mailbox
 >>> class Shelf:
 ...     uid_validity = 7
 ...     letters = {4: b"one\\r\\n", 9: b"three"}
-...     def entries(self): return [Entry(uid, len(raw), now, frozenset()) for uid, raw in self.letters.items()]
+...     def entries(self):
+...         some = self.letters.items()
+...         return [Entry(uid, len(raw), now, frozenset(), ended=uid == 4) for uid, raw in some]
 ...     def raw(self, uid): return self.letters[uid]
 >>> drop = Maildrop(Shelf())
 >>> bytes(drop.listing()), drop.unique_id(2), drop.octets(2)
@@ -20,7 +22,7 @@ Numbers are given at log-in and never shift; marked messages stay in the mailbox
 from __future__ import annotations
 
 from emaillab.protocol.backend import Mailbox
-from emaillab.protocol.pop3.grammar import DropListing, ScanListing, UniqueId, octets_sent, refuse
+from emaillab.protocol.pop3.grammar import DropListing, ScanListing, UniqueId, refuse
 
 
 class Maildrop:
@@ -32,7 +34,6 @@ class Maildrop:
     def __init__(self, mailbox: Mailbox) -> None:
         self._mailbox = mailbox
         self._entries = tuple(mailbox.entries())
-        self._octets: dict[int, int] = {}
         self._marked: set[int] = set()
 
     def numbers(self) -> list[int]:
@@ -48,17 +49,9 @@ class Maildrop:
         return number
 
     def octets(self, number: int) -> int:
-        """Return the octets RETR delivers for a message.
-
-        The octets themselves are looked at, once: the last line of a message stored by IMAP may lack its CRLF.
-        """
-        if number not in self._octets:
-            entry = self._entries[number - 1]
-            try:
-                self._octets[number] = octets_sent(self._mailbox.raw(entry.uid))
-            except KeyError:  # removed by another protocol since log-in
-                self._octets[number] = entry.size
-        return self._octets[number]
+        """Return the octets RETR delivers for a message: the last line of one stored by IMAP may lack its CRLF."""
+        entry = self._entries[number - 1]
+        return entry.size if entry.ended else entry.size + 2
 
     def listing(self) -> DropListing:
         """Count the messages that are not marked, and their octets."""

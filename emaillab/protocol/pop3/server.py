@@ -3,12 +3,9 @@
 The three states of the textbook are rows of one table. USER_GIVEN and SASL are steps within AUTHORIZATION; UPDATE
 is passed without a further word from the client.
 
->>> from emaillab.protocol.backend import Session
+>>> from emaillab.protocol.backend import EmptyHost, Session
 >>> from emaillab.protocol.failures import Failures
->>> class Nobody:
-...     failures = Failures()
-...     def kept(self, user): return None
->>> server = Pop3Server(Nobody(), Session("mail.crepes.fr", "192.0.2.7"))
+>>> server = Pop3Server(EmptyHost(), Session("mail.crepes.fr", "192.0.2.7"))
 >>> server.receive(b"")
 b'+OK mail.crepes.fr POP3 server ready\\r\\n'
 >>> server.receive(b"STAT\\r\\nUSER alice\\r\\n"), server.state

@@ -3,7 +3,7 @@
 Commands and extensions are parts of a server, each in a file of its own. A part declares its moves in the table, what
 CAPA lists of it, and which lines may be longer than usual.
 
->>> from emaillab.protocol.backend import Session
+>>> from emaillab.protocol.backend import EmptyHost, Session
 >>> class Weather(Pop3Session):
 ...     '''An extension that nobody needs.'''
 ...     MOVES = {ANY: {"SKY": BACK}}
@@ -11,7 +11,7 @@ CAPA lists of it, and which lines may be longer than usual.
 ...     @verb("SKY", rfc="0 §1")
 ...     def sky(self, args: bytes) -> Reply:
 ...         return Reply(OK, "blue")
->>> server = Weather(None, Session("b.example", "192.0.2.7"))
+>>> server = Weather(EmptyHost(), Session("b.example", "192.0.2.7"))
 >>> server.receive(b"sky\\r\\nmoon\\r\\n").splitlines()[1:], server.capabilities
 ([b'+OK blue', b"-ERR 'MOON' is not a command"], ['XSKY'])
 """
@@ -71,7 +71,7 @@ class Pop3Session(Machine[Reply]):
         self.session = session
         self.maildrop: Maildrop | None = None  # once somebody has logged in
         self._account: Account | None = None  # whose maildrop is locked
-        super().__init__()
+        super().__init__(backend.work)
         self.greet(Reply(OK, f"{session.server_name} POP3 server ready"))
 
     # What parts may add to

@@ -1,10 +1,8 @@
 """What can a client say to any SMTP server? The verbs of RFC 5321, before a letter, about it, and at any time.
 
->>> from emaillab.protocol.backend import Session
->>> class PostOffice:
-...     max_size = 1000
+>>> from emaillab.protocol.backend import EmptyHost, Session
 >>> class Plain(SessionCommands, TransferCommands): ...
->>> server = Plain(PostOffice(), Session("b.example", "192.0.2.7"))
+>>> server = Plain(EmptyHost(), Session("b.example", "192.0.2.7"))
 >>> said = server.receive(b"HELO a.example\\r\\nRCPT TO:<bob@b.example>\\r\\nNOOP\\r\\n")
 >>> print(said.decode().replace("\\r", ""), end="")
 220 b.example ESMTP emaillab

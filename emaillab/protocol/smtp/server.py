@@ -1,13 +1,7 @@
 """What does an SMTP server say, and when? The verbs of RFC 5321, and the extensions that a host wants.
 
->>> from emaillab.protocol.backend import Session
->>> from emaillab.protocol.envelope import Envelope, Recipient
->>> class PostOffice:
-...     max_size = 10_000_000
-...     def check_sender(self, session: Session, envelope: Envelope) -> None: ...
-...     def check_recipient(self, session: Session, envelope: Envelope, recipient: Recipient) -> None: ...
-...     def accept(self, session: Session, envelope: Envelope, content: bytes) -> str: return "1A"
->>> server = SmtpServer(PostOffice(), Session(server_name="hamburger.edu", peer_ip="192.0.2.7"))
+>>> from emaillab.protocol.backend import EmptyHost, Session
+>>> server = SmtpServer(EmptyHost(), Session(server_name="hamburger.edu", peer_ip="192.0.2.7"))
 >>> def hear(said: bytes) -> None:
 ...     print(server.receive(said).decode().replace("\\r", ""), end="")
 >>> hear(b"HELO crepes.fr\\r\\nDATA\\r\\n")

@@ -3,7 +3,7 @@
 Commands and extensions are parts of a server, each in a file of its own. A part declares its moves in the table, what
 the answer to EHLO announces, the parameters it adds to MAIL and RCPT, and which lines may be longer than usual.
 
->>> from emaillab.protocol.backend import Session
+>>> from emaillab.protocol.backend import EmptyHost, Session
 >>> class Weather(SmtpSession):
 ...     '''An extension that nobody needs.'''
 ...     MOVES = {ANY: {"SKY": BACK}}
@@ -11,7 +11,7 @@ the answer to EHLO announces, the parameters it adds to MAIL and RCPT, and which
 ...     @verb("SKY", rfc="0 §1")
 ...     def sky(self, args: bytes) -> Reply:
 ...         return Reply(250, "2.0.0", "blue")
->>> server = Weather(None, Session("b.example", "192.0.2.7"))
+>>> server = Weather(EmptyHost(), Session("b.example", "192.0.2.7"))
 >>> server.receive(b"sky\\r\\nmoon\\r\\n").splitlines()[1:], server.keywords
 ([b'250 2.0.0 blue', b'500 5.5.1 MOON is not a command, HELP lists them'], ['XSKY'])
 """
@@ -150,7 +150,7 @@ class SmtpSession(Machine[Reply]):
         self._lines: Framer = lines
         if self._PAYLOADS:
             self._lines = PayloadFramer(lines, self._PAYLOADS, backend.max_size)
-        super().__init__()
+        super().__init__(backend.work)
         self.greet(Reply(220, "", f"{session.server_name} ESMTP emaillab"))
 
     # What parts may add to

@@ -7,8 +7,8 @@ import pytest
 from emaillab.host.bounce import notification
 from emaillab.host.mailhost import MailHost
 from emaillab.host.policy import Policy
-from emaillab.host.queue_store import QueuedLetter, QueuedRecipient
 from emaillab.host.store import Store
+from emaillab.host.store.outgoing import QueuedLetter, QueuedRecipient
 from emaillab.message.dissect import dissect
 from emaillab.message.report import read_report
 from emaillab.net.clock import VirtualClock

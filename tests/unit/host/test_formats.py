@@ -15,10 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from emaillab.host import database
 from emaillab.host.mailhost import MailHost
 from emaillab.host.store import QueuedRecipient, Store, StoredMailbox, StoreError
+from emaillab.host.store.folder import FILE_NAME
+from emaillab.host.store.format import FORMAT, NEWS
 from emaillab.net.clock import VirtualClock
+from emaillab.protocol.backend import MailboxStatus
 from emaillab.protocol.envelope import Recipient
 
 DATA = Path(__file__).resolve().parent / "data"
@@ -30,26 +32,26 @@ def old(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A folder with a store of an older format, and a clean end behind it."""
     folder = tmp_path / "mail"
     folder.mkdir()
-    shutil.copy(DATA / "format-2.sqlite", folder / database.FILE_NAME)
+    shutil.copy(DATA / "format-2.sqlite", folder / FILE_NAME)
     if request.param == 1:
-        with closing(sqlite3.connect(folder / database.FILE_NAME)) as file:
+        with closing(sqlite3.connect(folder / FILE_NAME)) as file:
             file.executescript("DROP TABLE subscription; PRAGMA user_version = 1;")
     return folder
 
 
 def dump(folder: Path) -> list[str]:
-    with closing(sqlite3.connect(folder / database.FILE_NAME)) as file:
+    with closing(sqlite3.connect(folder / FILE_NAME)) as file:
         return [*file.iterdump(), str(version(folder))]
 
 
 def version(folder: Path) -> int:
-    with closing(sqlite3.connect(folder / database.FILE_NAME)) as file:
+    with closing(sqlite3.connect(folder / FILE_NAME)) as file:
         ((number,),) = file.execute("PRAGMA user_version")
     return int(number)
 
 
 def columns(folder: Path) -> dict[str, list[object]]:
-    with closing(sqlite3.connect(folder / database.FILE_NAME)) as file:
+    with closing(sqlite3.connect(folder / FILE_NAME)) as file:
         tables = [name for (name,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
         return {name: file.execute(f"PRAGMA table_info({name})").fetchall() for name in tables}
 
@@ -83,11 +85,17 @@ def check(store: Store) -> None:
         (5, "Subject: alice 5", {"\\Seen", "$Forwarded"}),
     ]
     assert (alice.inbox.uid_validity, alice.inbox.uid_next) == (1700000000, 6)
+    assert alice.inbox.status() == MailboxStatus(4, unseen=2, deleted=1, size=240, uid_next=6, highest_modseq=1)
+    assert [(entry.modseq, entry.ended) for entry in alice.inbox.entries()] == [(1, True)] * 4
+    assert alice.inbox.first_unseen() == 2 and alice.inbox.vanished(1) == []
+    assert box(store, "alice", "Work/2026").status() == MailboxStatus()
     assert [uid for uid, _, _ in subjects(box(store, "alice", "Work"))] == [1, 2, 3]
     assert box(store, "alice", "Work/2026").entries() == ()
     assert box(store, "alice", "Sent").entries()[0].internal_date == NOON
     assert subjects(box(store, "bob")) == subjects(box(store, "carol")) == [(1, "Subject: for all", set())]
     assert box(store, "bob").uid_validity == 7
+    readable, damaged = box(store, "carol", "Damaged").entries()
+    assert readable.internal_date == NOON and damaged.internal_date == datetime(9999, 12, 30, tzinfo=UTC)
     first, second, third = store.queued()
     late = QueuedRecipient(
         Recipient("late@far.example"), "WAITING", 2, NOON + timedelta(hours=1.5), "451 4.7.1 come later"
@@ -115,7 +123,7 @@ def test_everything_is_there_and_stays(old: Path) -> None:
             check(store)
             alice = store.account("alice")
             assert alice is not None and alice.subscriptions() == subscribed
-    assert version(old) == database.FORMAT
+    assert version(old) == FORMAT
 
 
 def test_an_older_file_becomes_what_a_new_one_is(old: Path, tmp_path: Path) -> None:
@@ -131,6 +139,15 @@ def test_uids_and_uidvalidities_stay_used(old: Path) -> None:
         assert alice is not None
         alice.create_mailbox("New")
         assert box(store, "alice", "New").uid_validity == 1700000007  # the deleted mailbox had the one before carol's
+
+
+def test_an_ending_is_looked_at_once(old: Path) -> None:
+    with closing(sqlite3.connect(old / FILE_NAME)) as file:
+        file.execute("UPDATE content SET raw = 'no line end' WHERE id = 2")
+        file.execute("UPDATE content SET raw = '' WHERE id = 3")
+        file.commit()
+    with Store(old) as store:
+        assert [entry.ended for entry in box(store, "alice").entries()] == [True, False, True, True]
 
 
 def test_the_queue_is_handed_on(old: Path) -> None:
@@ -175,7 +192,7 @@ class Server:
 
 def test_a_failure_in_the_middle_leaves_the_old_file(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = dump(old)
-    monkeypatch.setitem(database.NEWS, database.FORMAT, database.NEWS[database.FORMAT] + "SELECT broken();")
+    monkeypatch.setitem(NEWS, FORMAT, NEWS[FORMAT] + "SELECT broken();")
     with pytest.raises(StoreError, match="broken"):
         Store(old)
     monkeypatch.undo()
@@ -186,15 +203,18 @@ def test_a_failure_in_the_middle_leaves_the_old_file(old: Path, monkeypatch: pyt
 
 KILLED = """
 import os, sqlite3, sys
-from emaillab.host import database
+from emaillab.host.store import Store
+from emaillab.host.store.format import FORMAT, NEWS
+
 class Connection(sqlite3.Connection):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.create_function("die", 0, lambda: os.kill(os.getpid(), 9))
+
 connect = sqlite3.connect
 sqlite3.connect = lambda *args, **kwargs: connect(*args, factory=Connection, **kwargs)
-database.NEWS[database.FORMAT] += "SELECT die();"
-database.Database(sys.argv[1])
+NEWS[FORMAT] += "SELECT die();"
+Store(sys.argv[1])
 """
 
 

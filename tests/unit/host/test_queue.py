@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 
 from emaillab.host.queue import Queue
-from emaillab.host.queue_store import QueuedLetter, QueuedRecipient
 from emaillab.host.store import Store
+from emaillab.host.store.outgoing import QueuedLetter, QueuedRecipient
 from emaillab.protocol.envelope import Recipient
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)

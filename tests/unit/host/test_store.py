@@ -7,13 +7,13 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 
-from emaillab.host.store import QueuedLetter, QueuedRecipient, Store, StoredMailbox, StoreError
+from emaillab.host.store import QueuedLetter, QueuedRecipient, Store, StoredMailbox, StoredWork, StoreError
 from emaillab.protocol.envelope import Recipient
 
 NOON = datetime(2026, 3, 2, 12, 0, 0, 123456, tzinfo=UTC)
@@ -250,7 +250,7 @@ def test_an_envelope_that_is_no_text_is_refused_whole(store: Store) -> None:
     assert store.queued() == [] and not store.pending
 
 
-# -- Mailboxes of one's own ---------------------------------------------------------------------------
+# -- MailboxStore of one's own ---------------------------------------------------------------------------
 
 
 def test_a_name_that_is_used_again_is_another_mailbox(tmp_path: Path) -> None:
@@ -385,7 +385,7 @@ def test_nobody_is_told_ok_for_what_anothers_failure_took_away(store: Store) -> 
     assert list(contents(inbox(store, "bob")).values()) == [b"Subject: again\r\n\r\n"]
 
 
-def test_when_the_disk_is_full_nobody_is_told_ok(tmp_path: Path) -> None:
+def test_when_the_disk_is_full_only_what_did_not_fit_is_refused(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         store.add_account("alice", "x")
         store.deliver(["alice"], b"first", NOON)
@@ -393,21 +393,86 @@ def test_when_the_disk_is_full_nobody_is_told_ok(tmp_path: Path) -> None:
         ((pages,),) = store._database.rows("PRAGMA page_count")
         store._database.rows(f"PRAGMA max_page_count = {pages + 2}")
         store.deliver(["alice"], b"waits for the commit", NOON)
-        with pytest.raises(StoreError, match="nothing since the last commit was kept: database or disk is full"):
+        with pytest.raises(StoreError, match="not kept: database or disk is full"):
             store.deliver(["alice"], bytes(1_000_000), NOON)
-        assert store.pending  # so that the session that waits asks, and hears
-        store.deliver(["alice"], b"comes too late", NOON)
-        with pytest.raises(StoreError, match="nothing since the last commit was kept"):
-            store.commit()
-        assert contents(inbox(store, "alice")) == {1: b"first"}
-        store._database.rows("PRAGMA max_page_count = 1000000")
-        store.deliver(["alice"], b"afterwards", NOON)
+        store.deliver(["alice"], b"finds room", NOON)
         store.commit()
         kept = contents(inbox(store, "alice"))
-    assert list(kept.values()) == [b"first", b"afterwards"]
+    assert list(kept.values()) == [b"first", b"waits for the commit", b"finds room"]
     with Store(tmp_path) as store:
         assert contents(inbox(store, "alice")) == kept
-        assert inbox(store, "alice").uid_next > max(kept)
+
+
+def fail_at(store: Store, monkeypatch: pytest.MonkeyPatch, word: str) -> None:
+    """Have the next statement that begins with a word fail."""
+    execute = store._database._execute
+
+    def failing(sql: str, values: Sequence[object] = ()) -> int:
+        if sql.strip().startswith(word):
+            monkeypatch.undo()
+            raise sqlite3.OperationalError("disk I/O error")
+        return execute(sql, values)
+
+    monkeypatch.setattr(store._database, "_execute", failing)
+
+
+def test_when_a_commit_fails_those_whose_work_it_was_are_told(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    with store.work() as first:
+        store.deliver(["alice"], LETTER, NOON)
+    with store.work() as only_looks:
+        inbox(store, "alice").entries()
+    fail_at(store, monkeypatch, "COMMIT")
+    with pytest.raises(StoreError, match="nothing since the last commit was kept: disk I/O error"):
+        store.commit()
+    assert "disk I/O error" in first.lost and not only_looks.lost
+    with store.work() as second:
+        store.deliver(["alice"], LETTER, NOON)
+    store.commit()
+    assert not second.lost and list(contents(inbox(store, "alice"))) == [2]
+
+
+def test_a_thread_whose_work_anothers_commit_lost_is_told_and_keeps_the_rest(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    works: list[StoredWork] = []
+    errors: list[StoreError] = []
+
+    def work(steps: Sequence[Callable[[], None]]) -> None:
+        thread = threading.Thread(target=lambda: [step() for step in steps])
+        thread.start()
+        thread.join()
+
+    def deliver() -> None:
+        with store.work() as work:
+            store.deliver(["alice"], LETTER, NOON)
+        works.append(work)
+
+    def commit() -> None:
+        try:
+            store.commit()
+        except StoreError as error:
+            errors.append(error)
+
+    deliver()
+    fail_at(store, monkeypatch, "COMMIT")
+    work([commit])  # of a thread that wrote nothing
+    assert not errors and works[0].lost
+    deliver()
+    with pytest.raises(StoreError, match="disk I/O error"):
+        store.commit()
+    assert not works[1].lost and list(contents(inbox(store, "alice"))) == [2]
+    store.commit()  # it is said once
+
+
+def test_a_commit_in_the_middle_of_a_verb_is_a_mistake(store: Store) -> None:
+    with store.work():
+        store.commit()  # nothing was written yet
+        store.deliver(["alice"], LETTER, NOON)
+        for give_up in (store.commit, store.rollback):
+            with pytest.raises(RuntimeError, match="it ends before a commit"):
+                give_up()
+    store.commit()
+    assert list(contents(inbox(store, "alice"))) == [1]
 
 
 def test_a_closed_store_says_so_in_a_sentence(store: Store) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emaillab.host.bounce import notification
-from emaillab.host.queue_store import QueuedLetter
+from emaillab.host.store.outgoing import QueuedLetter
 from emaillab.message.report import RecipientReport, read_report
 
 MESSAGES = Path(__file__).resolve().parents[3] / "data/messages"

@@ -12,18 +12,13 @@ from datetime import datetime
 from typing import ClassVar
 
 from emaillab.engine import Outcome
-from emaillab.protocol.backend import Mailbox
 from emaillab.protocol.imap.client_session import ImapClientSession, mailbox_octets
 from emaillab.protocol.imap.grammar import Cursor, ImapReply, date_time, flag_list, string
 from emaillab.protocol.imap.names import DELIMITER, decode_name, encode_name, listed
 from emaillab.protocol.imap.responses import Untagged
 from emaillab.protocol.imap.results import ListEntry, Response, words
-from emaillab.protocol.imap.session import ImapSession, StatusItem, after_log_in, parse_mailbox, verb
+from emaillab.protocol.imap.session import ImapSession, StatusItem, after_log_in, no, parse_mailbox, verb
 from emaillab.protocol.stream import ProtocolError
-
-
-def _unseen(mailbox: Mailbox) -> bytes:
-    return b"%d" % sum("\\Seen" not in entry.flags for entry in mailbox.entries())
 
 
 class MailboxCommands(ImapSession):
@@ -34,11 +29,11 @@ class MailboxCommands(ImapSession):
 
     MOVES: ClassVar = after_log_in("LIST", "STATUS", "APPEND")
     STATUS_ITEMS: ClassVar[dict[str, StatusItem]] = {
-        "MESSAGES": lambda mailbox: b"%d" % len(mailbox.entries()),
+        "MESSAGES": lambda mailbox: b"%d" % mailbox.status().messages,
         "RECENT": lambda mailbox: b"0",
         "UIDNEXT": lambda mailbox: b"%d" % mailbox.uid_next,
         "UIDVALIDITY": lambda mailbox: b"%d" % mailbox.uid_validity,
-        "UNSEEN": _unseen,
+        "UNSEEN": lambda mailbox: b"%d" % mailbox.status().unseen,
     }
 
     @verb("LIST reference mailbox-pattern", rfc="9051 §6.3.9")
@@ -73,7 +68,10 @@ class MailboxCommands(ImapSession):
         """Put a message into a mailbox; OK means that it is kept."""
         name, flags, date, raw = parse_append(self.cursor(args))
         mailbox = self.existing(name, code=b"TRYCREATE")
-        uid = mailbox.append(raw, flags, date or self.session.now())
+        try:
+            uid = mailbox.append(raw, flags, date or self.session.now())
+        except ValueError as error:  # a date so late that it is after the end of the calendar somewhere
+            raise no(b"CANNOT", str(error)) from None
         return ImapReply(Outcome.OK, "message kept", code=self.append_code(mailbox, [uid]), durable=True)
 
 

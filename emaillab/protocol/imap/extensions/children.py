@@ -1,7 +1,7 @@
 """Does a mailbox need a little triangle beside it? LIST says which ones have mailboxes below them.
 
->>> from emaillab.protocol.backend import Session
->>> session = Children(None, Session("b.example", "192.0.2.7"))
+>>> from emaillab.protocol.backend import EmptyHost, Session
+>>> session = Children(EmptyHost(), Session("b.example", "192.0.2.7"))
 >>> session.list_attributes(Listed("Work", exists=False, has_children=True))
 ['\\\\Noselect', '\\\\HasChildren']
 """

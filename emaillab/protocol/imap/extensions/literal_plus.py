@@ -1,7 +1,8 @@
 """Must a client wait before it sends a literal? Not with LITERAL+: `{6+}` says that its octets come at once.
 
->>> from emaillab.protocol.backend import Session
->>> LiteralPlus(None, Session("b.example", "192.0.2.7")).receive(b"a LOGIN {5+}\\r\\nalice\\r\\n").splitlines()[1:]
+>>> from emaillab.protocol.backend import EmptyHost, Session
+>>> server = LiteralPlus(EmptyHost(), Session("b.example", "192.0.2.7"))
+>>> server.receive(b"a LOGIN {5+}\\r\\nalice\\r\\n").splitlines()[1:]
 [b"a BAD 'LOGIN' is not a command of this server"]
 """
 

@@ -13,7 +13,7 @@ from emaillab.protocol.imap.session import ImapSession, StatusItem, When
 
 
 def _size(mailbox: Mailbox) -> bytes:
-    return b"%d" % sum(entry.size for entry in mailbox.entries())
+    return b"%d" % mailbox.status().size
 
 
 class StatusSize(ImapSession):

@@ -9,6 +9,7 @@ import pytest
 
 from emaillab.engine import Pause
 from emaillab.host.mailhost import MailHost
+from emaillab.host.store import StoredMailbox
 from emaillab.host.webmail.application import Webmail
 from emaillab.host.webmail.logins import LASTS, Logins
 from emaillab.host.webmail.markup import read_html
@@ -50,6 +51,21 @@ def flags(net: Internet, number: int = 0) -> set[str]:
     account = net["hamburger.edu"].store.account("bob")
     assert account is not None
     return set(account.inbox.entries()[number].flags)
+
+
+def test_a_letter_whose_copy_cannot_be_kept_is_not_sent_either(
+    net: Internet, bob: HttpClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: object) -> int:
+        raise OSError("no room for the copy")
+
+    monkeypatch.setattr(StoredMailbox, "append", fail)
+    assert send(bob, to="bob@hamburger.edu, alice@crepes.fr", subject="hi", text="hello").status == 500
+    host = net["hamburger.edu"]
+    assert host.letters("bob") == host.custody == [] and not len(host.queue)
+    monkeypatch.undo()
+    assert send(bob, to="bob@hamburger.edu", subject="hi", text="hello").status == 303
+    assert len(host.letters("bob")) == len(host.letters("bob", "Sent")) == 1
 
 
 def test_every_letter_of_the_collection_is_shown(net: Internet, bob: HttpClient) -> None:

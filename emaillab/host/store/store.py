@@ -14,30 +14,32 @@ One store per host: accounts, their mailboxes, the messages in them, and the out
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 
-from emaillab.host.account import INBOX, StoredAccount
-from emaillab.host.database import Database, StoreError
-from emaillab.host.mailbox import ADD_CONTENT, Shelf, StoredMailbox
-from emaillab.host.queue_store import QueuedLetter, QueuedRecipient, QueueStore, to_microseconds
-
-__all__ = ["INBOX", "Store", "StoreError", "StoredAccount", "StoredMailbox", "QueuedLetter", "QueuedRecipient"]
+from emaillab.host.store.account import INBOX, StoredAccount
+from emaillab.host.store.database import Database, Execute, Memory
+from emaillab.host.store.mailbox import ADD_CONTENT, StoredMailbox, is_ended
+from emaillab.host.store.mailboxes import MailboxStore
+from emaillab.host.store.moments import to_microseconds
+from emaillab.host.store.outgoing import QueueStore
 
 
 class Store(QueueStore):
     """All that one host must not forget; in memory, or in a folder's `mail.sqlite`.
 
-    Nothing is durable before `commit`. Any thread may call any method.
+    Nothing is durable before `commit`. Any thread may call any method; each is done whole or not at all, and so is
+    all that a thread does within a piece of `work`.
     Raises: StoreError, one sentence, when the folder cannot be used.
     SIMPLIFIED: passwords are kept in the clear, because APOP and CRAM-MD5 need them.
     """
 
     def __init__(self, path: Path | str | None = None) -> None:
-        self._accounts: dict[str, StoredAccount] = {}
-        super().__init__(Database(path, self._load))
-        self._shelf = Shelf(self._database)
+        self._known: dict[str, StoredAccount] = {}
+        super().__init__(Database(path, Memory(self._before_commit, self._committed, self._lost)))
+        self._mailboxes = MailboxStore(self._database)
         self._load()
 
     def __enter__(self) -> Store:
@@ -55,15 +57,16 @@ class Store(QueueStore):
         """
         if not name or any(not c.isprintable() or c.isspace() for c in name):
             raise ValueError(f"{name!r} cannot be an account's name: letters are needed, and no spaces")
-        with self._database.lock:
+        with self._database.lock, self._database.work():
             account = self._accounts.get(name.casefold())
             if account is not None:
-                self._database.write("UPDATE account SET password = ? WHERE id = ?", (password, account.row))
-                account.password = password
+                account.change_password(password)
                 return
             row = self._database.write("INSERT INTO account(name, password) VALUES (?, ?)", (name, password))
-            account = self._accounts[name.casefold()] = StoredAccount(self._shelf, row, name, password)
+            account = StoredAccount(self._mailboxes, row, name, password)
             account.create_mailbox(INBOX, uid_validity)
+            self._database.when_undone(account, lambda: self._drop_account(name))
+            self._accounts[name.casefold()] = account
 
     def add_mailbox(self, account: str, name: str) -> None:
         """Add an empty mailbox to an account; harmless when it is there. Raises: KeyError for an unknown account."""
@@ -97,14 +100,15 @@ class Store(QueueStore):
 
         Raises: KeyError for an unknown account or mailbox; then nobody got it.
         """
-        with self._database.lock:
+        internal_date = to_microseconds(at)
+        with self._database.lock, self._database.work():
             boxes = dict.fromkeys([self._box(name, mailbox) for name in names])
             if not boxes:
                 return
             content = self._database.write(ADD_CONTENT, (len(boxes), raw))
-            size, internal_date = len(raw), to_microseconds(at)
+            size, ended = len(raw), is_ended(raw)
             for box in boxes:
-                box.hold(content, size, internal_date, "")
+                box.hold(content, size, internal_date, "", ended)
 
     # -- Promises -------------------------------------------------------------------------------------
 
@@ -113,19 +117,20 @@ class Store(QueueStore):
         """True when something waits for a commit."""
         return self._database.pending
 
+    @property
+    def errors(self) -> deque[Exception]:
+        """The latest failures of those who were told of a commit."""
+        return self._database.errors
+
     def commit(self) -> None:
         """Make everything that is pending durable, or nothing of it; costs nothing when nothing is pending.
 
-        Raises: StoreError when it could not be kept; whoever waits for this commit must not say OK.
+        One commit serves all sessions whose verbs wrote something since the last one. Then those are told who watch
+        a mailbox that it changed.
+        Raises: StoreError when work of this thread was lost, now or since its last commit. Whose it was, the `lost`
+            of each piece of work says; whoever waits for one that is lost must not say OK.
         """
-        with self._database.lock:
-            pending = self.pending
-            if pending:
-                for mailbox in self._shelf.grown:
-                    mailbox.keep_uid_next()
-            self._database.commit()
-            if pending:
-                self._shelf.grown.clear()
+        self._database.commit()
 
     def rollback(self) -> None:
         """Give up everything that is pending, whichever session it belongs to."""
@@ -136,6 +141,12 @@ class Store(QueueStore):
         self._database.close()
 
     # -- What memory holds of the database --------------------------------------------------------------
+
+    @property
+    def _accounts(self) -> dict[str, StoredAccount]:
+        """All accounts by their names in lower case."""
+        self._database.refresh()
+        return self._known
 
     def _owner(self, name: str) -> StoredAccount:
         account = self._accounts.get(name.casefold())
@@ -149,15 +160,33 @@ class Store(QueueStore):
             raise KeyError(f"{name} has no mailbox {mailbox!r}")
         return box
 
+    def _before_commit(self, execute: Execute) -> None:
+        """Write what is written once for all changes of a commit."""
+        self._mailboxes.before_commit(execute)
+
+    def _committed(self) -> Iterable[Callable[[], None]]:
+        """Take note that all is durable. Returns: who watches what has changed."""
+        return self._mailboxes.committed()
+
+    def _lost(self) -> None:
+        """Read everything anew, here and where the queue is."""
+        self._load()
+        for follower in self._followers:
+            follower()
+
+    def _drop_account(self, name: str) -> None:
+        del self._accounts[name.casefold()]
+
     def _load(self) -> None:
-        """Read accounts and mailboxes, after opening and after a rollback; objects in use stay the same objects."""
-        boxes = self._shelf.load()  # while the accounts still hold theirs
-        known = {account.row: account for account in self._accounts.values()}
-        accounts: dict[int, StoredAccount] = {}
-        for row, name, password in self._database.rows("SELECT id, name, password FROM account ORDER BY id"):
-            account = accounts[row] = known.get(row) or StoredAccount(self._shelf, row, name, password)
-            account.password = password
-            account.mailboxes.clear()
+        """Read accounts and mailboxes, after opening and after a loss; objects in use stay the same objects."""
+        rows = self._database.rows("SELECT id, name, password FROM account ORDER BY id")
+        boxes = self._mailboxes.load()  # while the accounts still hold theirs
+        known = {account.row: account for account in self._known.values()}
+        owned: dict[int, dict[str, StoredMailbox]] = {}
         for owner, box in boxes:
-            accounts[owner].mailboxes[box.name] = box
-        self._accounts = {account.name.casefold(): account for account in accounts.values()}
+            owned.setdefault(owner, {})[box.name] = box
+        self._known = {}
+        for row, name, password in rows:
+            account = known.get(row) or StoredAccount(self._mailboxes, row, name, password)
+            account.load(password, owned.get(row, {}))
+            self._known[name.casefold()] = account

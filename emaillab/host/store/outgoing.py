@@ -13,26 +13,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
-from emaillab.host.database import Database
+from emaillab.host.store.database import Database
+from emaillab.host.store.moments import from_microseconds, to_microseconds
+from emaillab.host.store.work import Change, StoredWork
 from emaillab.protocol.envelope import Recipient
 
 WAITING = "WAITING"  # the state of a recipient until the queue says otherwise
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-
-
-def to_microseconds(at: datetime) -> int:
-    """Count the microseconds from 1970 to an aware datetime, exactly."""
-    return (at - _EPOCH) // _MICROSECOND
-
-
-def from_microseconds(count: int) -> datetime:
-    """Return the moment in UTC that `to_microseconds` counted."""
-    return _EPOCH + timedelta(microseconds=count)
 
 
 def _or_null(at: datetime | None) -> int | None:
@@ -96,10 +86,23 @@ def _queued_recipient(
 
 
 class QueueStore:
-    """The outgoing queue's shelf; every change is durable after the next commit."""
+    """Where the outgoing queue is kept; every change is durable after the next commit."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._followers: list[Change] = []
+
+    def work(self) -> StoredWork:
+        """Return the work of one verb: what is written in it is kept whole, or not at all."""
+        return self._database.work()
+
+    def when_lost(self, change: Change) -> None:
+        """Have something called when all that was pending is lost, and has to be read anew."""
+        self._followers.append(change)
+
+    def when_undone(self, whose: Hashable, change: Change) -> None:
+        """Have something called when the work that is going on is undone; once for each `whose`."""
+        self._database.when_undone(whose, change)
 
     def enqueue(self, letter: QueuedLetter) -> None:
         """Put a letter at the end of the queue.
@@ -110,7 +113,7 @@ class QueueStore:
         when, rows = to_microseconds(letter.arrived_at), [_row(one) for one in letter.recipients]
         for value in (*envelope, *(value for row in rows for value in row)):
             str(value).encode()  # here, not half-way through the writing
-        with self._database.lock:
+        with self._database.lock, self._database.work():
             if self._database.rows("SELECT 1 FROM letter WHERE id = ?", (letter.id,)):
                 raise ValueError(f"the queue holds a letter with the id {letter.id!r} already")
             self._database.write(
@@ -161,7 +164,7 @@ class QueueStore:
     ) -> None:
         """Note how a delivery attempt ended. Raises: KeyError when the letter or the recipient is not there."""
         database = self._database
-        with database.lock:
+        with database.lock, database.joined():
             which = (id, forward_path)
             if not database.rows("SELECT 1 FROM recipient WHERE letter = ? AND forward_path = ?", which):
                 raise KeyError(f"no recipient {forward_path!r} of letter {id!r} in the queue")
@@ -173,6 +176,6 @@ class QueueStore:
 
     def dequeue(self, id: str) -> None:
         """Take a letter off the queue; harmless when it is not there."""
-        with self._database.lock:
+        with self._database.lock, self._database.work():
             self._database.write("DELETE FROM letter WHERE id = ?", (id,))
             self._database.write("DELETE FROM recipient WHERE letter = ?", (id,))
