@@ -15,6 +15,11 @@ from emaillab.protocol.smtp.grammar import Reply
 RECEIVED_AT = datetime(2024, 5, 1, 8, 0, tzinfo=UTC)
 
 
+def unescaped(text: str) -> bytes:
+    """Return octets that a file spells with Python's escapes."""
+    return text.encode("latin-1").decode("unicode_escape").encode("latin-1")
+
+
 class FakeMailbox:
     uid_validity = 7
 
@@ -23,6 +28,7 @@ class FakeMailbox:
         self.letters: dict[int, bytes] = {}
         self.uid_next = 1
         self._entries: list[Entry] = []
+        self.watchers: list[Callable[[], None]] = []
         for raw in letters:
             self.append(raw, (), RECEIVED_AT)
 
@@ -47,9 +53,26 @@ class FakeMailbox:
         here = {entry.uid for entry in self._entries}
         return [range(uid, uid + 1) for uid in range(1, self.uid_next) if uid not in here]
 
-    def watch(self, callback: Callable[[], None]) -> None: ...
+    def watch(self, callback: Callable[[], None]) -> None:
+        self.watchers.append(callback)
 
-    def unwatch(self, callback: Callable[[], None]) -> None: ...
+    def unwatch(self, callback: Callable[[], None]) -> None:
+        self.watchers.remove(callback)
+
+    def happens(self, event: str) -> None:
+        """Let another session do something, and tell who watches, as a store does after its commit."""
+        what, _, rest = event.partition(" ")
+        if what == "letter":
+            self.append(unescaped(rest), (), RECEIVED_AT)
+        elif what == "flags":
+            uid, *flags = rest.split()
+            self.set_flags(int(uid), flags)
+        elif what == "gone":
+            self.remove(map(int, rest.split()))
+        else:
+            raise ValueError(f"nothing happens that is called {what}")
+        for callback in list(self.watchers):
+            callback()
 
     def raw(self, uid: int) -> bytes:
         return self.letters[uid]

@@ -10,6 +10,9 @@ A dialogue is a file in the folder of its protocol. Its lines:
     S: text                             the server sends exactly this line
     S~ pattern                          the server sends a line that the whole pattern matches
     T:                                  the TLS handshake that the server has just agreed to takes place
+    N: letter text                      something happens outside: a letter comes into alice's INBOX (Python's escapes),
+    N: flags uid flag …                 a message there gets these flags, or messages there are removed; the server is
+    N: gone uid …                       woken, as it would be after the commit
     E:                                  the server closes the connection
     K: text                             the host has kept this content, with Python's escapes
 
@@ -28,7 +31,7 @@ import pytest
 from emaillab.engine import Signal
 from emaillab.protocol.backend import Session
 from emaillab.protocol.machine import CLOSED, Machine
-from tests.dialogues.fakes import RECEIVED_AT, FakeHost, machine
+from tests.dialogues.fakes import RECEIVED_AT, FakeHost, machine, unescaped
 
 FOLDER = Path(__file__).parent
 DIALOGUES = sorted(FOLDER.glob("*/*.txt"))
@@ -42,6 +45,7 @@ class Turn:
     first_line: int
     said: bytes = b""
     handshake: bool = False
+    event: str = ""  # what happens outside
     answers: list[tuple[int, str, str]] = field(default_factory=list)
 
 
@@ -54,10 +58,6 @@ class Dialogue:
     ends: bool
 
 
-def unescaped(text: str) -> bytes:
-    return text.encode("latin-1").decode("unicode_escape").encode("latin-1")
-
-
 def parse(path: Path) -> Dialogue:
     dialogue = Dialogue([], [], [Turn(1)], [], False)
     for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
@@ -66,10 +66,11 @@ def parse(path: Path) -> Dialogue:
             dialogue.facts += line.removeprefix("# with: ").split(", ")
         elif line.startswith("# message: "):
             dialogue.messages.append(unescaped(line.removeprefix("# message: ")))
-        elif mark in ("C:", "C\\", "T:"):
-            if dialogue.turns[-1].answers or mark == "T:":
-                dialogue.turns.append(Turn(number, handshake=mark == "T:"))
-            if mark != "T:":
+        elif mark in ("C:", "C\\", "T:", "N:"):
+            if dialogue.turns[-1].answers or dialogue.turns[-1].event or mark in ("T:", "N:"):
+                event = text if mark == "N:" else ""
+                dialogue.turns.append(Turn(number, handshake=mark == "T:", event=event))
+            if mark in ("C:", "C\\"):
                 dialogue.turns[-1].said += unescaped(text) if mark == "C\\" else text.encode() + b"\r\n"
         elif mark in ("S:", "S~"):
             dialogue.turns[-1].answers.append((number, mark, text))
@@ -98,7 +99,7 @@ def segments(turns: list[Turn], cut: str) -> Iterator[tuple[bytes, list[Turn]]]:
         return
     group: list[Turn] = []
     for turn in turns:
-        if turn.handshake and group:
+        if group and (turn.handshake or turn.event):
             yield b"".join(t.said for t in group), group
             group = []
         group.append(turn)
@@ -126,11 +127,14 @@ def test_dialogue(path: Path, cut: str) -> None:
     host = FakeHost(dialogue.messages)
     session = Session(server_name="b.example", peer_ip="192.0.2.7", now=lambda: RECEIVED_AT, **facts)  # type: ignore[arg-type]
     server = machine(path.parent.name, host, session)
+    session.wake = server.wake
     for said, turns in segments(dialogue.turns, cut):
         heard = b""
         if turns[0].handshake:
             session.tls = "TLSv1.3"
             server.tls_started()
+        if turns[0].event:
+            host.accounts["alice"].mailboxes["INBOX"].happens(turns[0].event)
         if cut == "octet by octet":
             for at in range(len(said)):
                 server.feed(said[at : at + 1])

@@ -22,6 +22,7 @@ from emaillab.protocol.imap.commands.messages import MessageClient
 from emaillab.protocol.imap.commands.searching import SearchClient
 from emaillab.protocol.imap.commands.selecting import SelectClient, Selected
 from emaillab.protocol.imap.extensions.auth import AuthClient
+from emaillab.protocol.imap.extensions.idle import IdleClient
 from emaillab.protocol.imap.extensions.sasl_ir import SaslIrClient
 from emaillab.protocol.imap.extensions.starttls import StartTlsClient
 from emaillab.protocol.imap.extensions.uidplus import UidPlusClient
@@ -42,6 +43,7 @@ class ImapClient(
     MessageClient,
     SearchClient,
     UnselectClient,
+    IdleClient,
 ):
     """One IMAP session, the client's end, with all that this library knows.
 

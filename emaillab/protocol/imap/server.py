@@ -29,6 +29,7 @@ from emaillab.protocol.imap.commands.selecting import SelectCommands
 from emaillab.protocol.imap.extensions.auth import Auth
 from emaillab.protocol.imap.extensions.children import Children
 from emaillab.protocol.imap.extensions.id import Id
+from emaillab.protocol.imap.extensions.idle import Idle
 from emaillab.protocol.imap.extensions.literal_plus import LiteralPlus
 from emaillab.protocol.imap.extensions.namespace import Namespace
 from emaillab.protocol.imap.extensions.sasl_ir import SaslIr
@@ -57,6 +58,7 @@ class ImapServer(
     Children,
     UidPlus,
     StatusSize,
+    Idle,
 ):
     """One IMAP session, the server's end, with all that this library knows. It announces in the order of the bases.
 
