@@ -28,7 +28,7 @@ _UNFOLDABLE = 900  # a longer run without white space would break that limit: it
 # phrase of atoms = atext … *(SP atext …)   RFC 5322 §3.2.3, §3.2.5
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _PRINTABLE = re.compile(r"[\t -~]*")
-_WORD = re.compile(r"[ \t]*[^ \t]+")
+_WORD = re.compile(r"(?<![ \t])[ \t]*+[^ \t]++")  # begins where a run of blanks does: linear
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _ENDS_THE_FIELD = re.compile(rb"(?:\r\n|\r(?!\n)|\n)(?![ \t])|\0")
 

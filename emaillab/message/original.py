@@ -13,7 +13,6 @@ Alice <a@crepes.fr> wrote:
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,14 +21,15 @@ from functools import cached_property
 from .addresses import Address, parse_addresses
 from .charsets import python_codec
 from .dissect import dissect
+from .entities import unescape
 from .fields import Header, parse_header, parse_message_ids
 from .part import Part
 
 _ODD = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _ID = re.compile(rb"<[!-~]{1,900}>")
 _ADDRESS_PART = re.compile("[^\x00-\x20\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
-# No part of this reads on past the next "<": time grows with the length of the page, whatever stands in it.
-_TAG = re.compile(r"<!--|-->|<(/?)([a-z!?][a-z0-9]*)[^<>]*>", re.IGNORECASE)
+# No part of this reads on past the next "<", or gives back what it has read: time grows with the length of the page.
+_TAG = re.compile(r"<!--|-->|<(/?)([a-z!?][a-z0-9]*+)[^<>]*+>", re.IGNORECASE)
 _PARAGRAPH_ENDS = frozenset(("/p", "/div", "/tr", "/li", "/h1", "/h2", "/h3", "/h4", "/h5", "/h6"))
 _NOT_SHOWN = frozenset(("script", "style", "title", "!--"))
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*")
@@ -151,5 +151,5 @@ def _without_tags(markup: str) -> str:
         at = tag.end()
     if not hidden:
         kept.append(markup[at:])
-    lines = html.unescape("".join(kept)).splitlines()
+    lines = unescape("".join(kept)).splitlines()
     return "\n".join(line.strip() for line in lines if line.strip()) + "\n"
