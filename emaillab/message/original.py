@@ -14,6 +14,7 @@ Alice <a@crepes.fr> wrote:
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -34,6 +35,8 @@ _PARAGRAPH_ENDS = frozenset(("/p", "/div", "/tr", "/li", "/h1", "/h2", "/h3", "/
 _NOT_SHOWN = frozenset(("script", "style", "title", "!--"))
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*")
 _SHOWN = ("From", "Date", "Subject", "To", "Cc")
+MOST_IDENTIFIERS = 100
+"""How many identifiers an answer puts into References; of more, the first and the last ones."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ class Original:
     """A letter to be answered or passed on, read tolerantly: nothing in it can raise or break a header line."""
 
     octets: bytes
+    most_octets: int = sys.maxsize
+    """How many octets of the address fields of one name are read."""
 
     @cached_property
     def header(self) -> Header:
@@ -58,12 +63,22 @@ class Original:
 
     def mailboxes(self, name: str) -> list[Address]:
         """List the usable addresses of all fields of that name."""
-        found = [one for field in self.header.all(name) for one in parse_addresses(field.body)]
+        found: list[Address] = []
+        left = self.most_octets
+        for field in self.header.all(name):
+            if left <= 0:
+                break
+            found += parse_addresses(field.body[:left])
+            left -= field.span[1] - field.span[0]
         return [
             Address(" ".join(_ODD.sub(" ", one.name).split()), one.local, one.domain)
             for one in found
             if _ADDRESS_PART.fullmatch(one.local) and _ADDRESS_PART.fullmatch(one.domain)
         ]
+
+    def octets_of(self, name: str) -> int:
+        """Count the octets of all fields of that name."""
+        return sum(field.span[1] - field.span[0] for field in self.header.all(name))
 
     @property
     def message_id(self) -> str:
@@ -73,13 +88,17 @@ class Original:
 
     @property
     def thread(self) -> list[str]:
-        """List the identifiers that an answer puts into References, oldest first. Source: RFC 5322 §3.6.4."""
+        """List the identifiers that an answer puts into References, oldest first.
+
+        Source: RFC 5322 §3.6.4; RFC 5537 §3.4.4 for leaving out some of many.
+        """
         before = self._ids("References")
         if not before:
             parents = self._ids("In-Reply-To")
             before = parents if len(parents) == 1 else []
         own = self.message_id
-        return [*(one for one in before if one != own), own] if own else before
+        whole = [*(one for one in before if one != own), own] if own else before
+        return whole if len(whole) <= MOST_IDENTIFIERS else [whole[0], *whole[1 - MOST_IDENTIFIERS :]]
 
     def _ids(self, name: str) -> list[str]:
         field = self.header.get(name)

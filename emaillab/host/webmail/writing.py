@@ -16,14 +16,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from email.headerregistry import Address as HeaderAddress
 from typing import Protocol
 
 from emaillab.host.webmail.reading import read, summarise
 from emaillab.message.addresses import Address
-from emaillab.message.compose import Attachment, compose, envelope, reply, to_bytes
+from emaillab.message.compose import Attachment, answer_to, compose, envelope, thread_of, to_bytes
+from emaillab.message.header_values import mailboxes
+from emaillab.message.original import Original
 from emaillab.protocol.backend import Envelope, MailAcceptor, Session
 from emaillab.protocol.machine import Refusal
+
+MOST_OCTETS = 100_000  # of the fields of one name in which the people to answer are looked for
+MOST_ANSWERED = 1_000  # people
+MOST_SUBJECT = 1_000  # characters
 
 
 class Host(MailAcceptor, Protocol):
@@ -44,6 +50,7 @@ class Draft:
     text: str = ""
     thread: Mapping[str, str] = field(default_factory=dict)  # In-Reply-To and References
     files: tuple[Attachment, ...] = ()
+    notice: str = ""  # what its writer should know
 
 
 class Unsent(Exception):
@@ -52,12 +59,32 @@ class Unsent(Exception):
 
 def answer(raw: bytes, own_address: str, everybody: bool = False) -> Draft:
     """Return the beginning of an answer to a letter. Raises: ValueError when there is nobody to answer."""
-    nowhere = datetime(1970, 1, 1).astimezone()  # the draft is only read; it gets its date when it is sent
-    form = reply(
-        raw, "", from_=Address("", *_split(own_address)), all=everybody, quote=False, date=nowhere, message_id="a@b.c"
+    letter = Original(raw, MOST_OCTETS)
+    crowded = everybody and any(letter.octets_of(name) > MOST_OCTETS for name in ("Mail-Followup-To", "To", "Cc"))
+    fields = answer_to(letter, own := Address("", *_split(own_address)), everybody=everybody and not crowded)
+    if len(fields.to) + len(fields.cc) > MOST_ANSWERED:
+        crowded, fields = True, answer_to(letter, own)
+    if len(fields.to) > MOST_ANSWERED:
+        raise ValueError(f"the answer would go to {len(fields.to):,} addresses; write it to those who should get it")
+    to, cc = (_written(people) for people in (fields.to, fields.cc))
+    subject = fields.subject
+    if len(subject) > MOST_SUBJECT:
+        subject = subject[:MOST_SUBJECT] + "\N{HORIZONTAL ELLIPSIS}"
+    notice = (
+        f"This letter names more people than the {MOST_ANSWERED:,} that an answer may go to: only its writer gets it."
     )
-    thread = {name: str(form[name]) for name in ("In-Reply-To", "References") if form[name]}
-    return Draft(str(form["To"] or ""), str(form["Cc"] or ""), "", str(form["Subject"]), _quoted(raw), thread)
+    return Draft(to, cc, "", subject, _quoted(raw), fields.thread, notice=notice if crowded else "")
+
+
+def thread_fields(raw: bytes) -> dict[str, str]:
+    """Return the fields that join an answer to the letter it answers."""
+    return thread_of(Original(raw))
+
+
+def _written(people: Iterable[Address]) -> str:
+    """Write addresses into a form, as `mailboxes` reads them. Raises: ValueError for what is none."""
+    known = [one for group in mailboxes(people, "the letter") for one in group.members]
+    return ", ".join(str(HeaderAddress(one.name, one.local, one.domain)) for one in known)
 
 
 def send(host: Host, session: Session, address: str, draft: Draft) -> bytes:
