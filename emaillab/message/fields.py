@@ -73,7 +73,7 @@ ONCE_FIELDS = _names("""
 
 # field := field-name ":" field-body CRLF, with folds     RFC 5322 §2.2; blanks before the colon, §4.5 (obsolete)
 LOGICAL_LINE = compiled(rb"[^\n]*+(?:\n[ \t][^\n]*+)*+\n?")
-_NAME = re.compile(rb"([^\x00-\x20\x7f:]++)([ \t]*+):")
+_FIELD_OR_LINE = compiled(rb"(?:([^\x00-\x20\x7f:]++)([ \t]*+:))?+[^\n]*+(?:\n[ \t][^\n]*+)*+\n?")
 BLANK_LINE = re.compile(rb"\n\r?\n")
 # QUIRK: UUCP hosts put a From line of their own before ours and quoted ours: ">From bob Wed Apr  1 09:29:00 2026".
 _MBOX_LINE = re.compile(rb">?From (?![ \t]*:)[^\n]*\n?")
@@ -273,18 +273,16 @@ def _scan(raw: bytes, span: Span) -> tuple[list[Field], list[Span]]:
     fields: list[Field] = []
     stray: list[Span] = []
     at, end = span
-    while at < end:
-        line = LOGICAL_LINE.match(raw, at, end)
-        stop = line.end() if line else end
-        name = _NAME.match(raw, at, stop)
+    for line in _FIELD_OR_LINE.finditer(raw, at, end):
+        (at, stop), value = line.span(), line.end(2)
+        if at == stop:
+            break
         value_end = stop - (raw[stop - 1] == 0x0A)
-        value_end -= value_end > at and value_end < stop and raw[value_end - 1] == 0x0D
-        if name:
-            value_span = (name.end(), max(value_end, name.end()))
-            fields.append(Field(raw, name[1].decode("latin-1"), (at, stop), value_span))
+        value_end -= at < value_end < stop and raw[value_end - 1] == 0x0D
+        if value >= 0:
+            fields.append(Field(raw, line[1].decode("latin-1"), (at, stop), (value, max(value_end, value))))
         elif value_end > at:
             stray.append((at, stop))
-        at = stop
     return fields, stray
 
 

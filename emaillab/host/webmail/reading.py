@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from emaillab.host.webmail.markup import read_html
 from emaillab.message.addresses import parse_addresses
@@ -144,9 +145,8 @@ class _Page:
 
 
 def part_at(raw: bytes, index: int) -> Part | None:
-    """Find the part of a `File`."""
-    parts = list(dissect(raw).walk())
-    return parts[index] if index < len(parts) else None
+    """Find the part of a `File`, among as many as a page looks at."""
+    return next(islice(dissect(raw, max_parts=MOST_PARTS + 1).walk(), index, None), None)
 
 
 def file_of(part: Part, index: int) -> File:

@@ -30,6 +30,9 @@ from emaillab.protocol.machine import Refusal
 MOST_OCTETS = 100_000  # of the fields of one name in which the people to answer are looked for
 MOST_ANSWERED = 1_000  # people
 MOST_SUBJECT = 1_000  # characters
+_CROWDED = (
+    f"More people got this letter than the {MOST_ANSWERED:,} that an answer may go to: it goes to its writer alone."
+)
 
 
 class Host(MailAcceptor, Protocol):
@@ -58,22 +61,24 @@ class Unsent(Exception):
 
 
 def answer(raw: bytes, own_address: str, everybody: bool = False) -> Draft:
-    """Return the beginning of an answer to a letter. Raises: ValueError when there is nobody to answer."""
-    letter = Original(raw, MOST_OCTETS)
+    """Return the beginning of an answer to a letter.
+
+    Raises: ValueError when there is nobody to answer, or when it takes too long to find out who it is.
+    """
+    letter, own = Original(raw, MOST_OCTETS), Address("", *_split(own_address))
+    if any(letter.octets_of(name) > MOST_OCTETS for name in ("Reply-To", "From", "Sender")):
+        raise ValueError("the letter says in too many words who gets its answer: fill that in")
     crowded = everybody and any(letter.octets_of(name) > MOST_OCTETS for name in ("Mail-Followup-To", "To", "Cc"))
-    fields = answer_to(letter, own := Address("", *_split(own_address)), everybody=everybody and not crowded)
+    fields = answer_to(letter, own, everybody=everybody and not crowded)
     if len(fields.to) + len(fields.cc) > MOST_ANSWERED:
-        crowded, fields = True, answer_to(letter, own)
+        crowded, fields = everybody, answer_to(letter, own)
     if len(fields.to) > MOST_ANSWERED:
-        raise ValueError(f"the answer would go to {len(fields.to):,} addresses; write it to those who should get it")
-    to, cc = (_written(people) for people in (fields.to, fields.cc))
+        raise ValueError(f"the answer would go to {len(fields.to):,} addresses: fill in who is to get it")
     subject = fields.subject
     if len(subject) > MOST_SUBJECT:
         subject = subject[:MOST_SUBJECT] + "\N{HORIZONTAL ELLIPSIS}"
-    notice = (
-        f"This letter names more people than the {MOST_ANSWERED:,} that an answer may go to: only its writer gets it."
-    )
-    return Draft(to, cc, "", subject, _quoted(raw), fields.thread, notice=notice if crowded else "")
+    draft = Draft(_written(fields.to), _written(fields.cc), "", subject, _quoted(raw), fields.thread)
+    return replace(draft, notice=_CROWDED) if crowded else draft
 
 
 def thread_fields(raw: bytes) -> dict[str, str]:
