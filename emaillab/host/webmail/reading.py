@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -82,21 +82,21 @@ class Summary:
     subject: str
     from_: str
     to: str
+    date: str
 
 
 def summarise(raw: bytes) -> Summary:
-    """Read what a list shows."""
+    """Read what a list shows, and the head of a quotation."""
     header = parse_header(raw[:MOST_HEADER])
-    return Summary(_line(header, "Subject", MOST_OF_A_LINE), _people(header, "From"), _people(header, "To"))
+    subject, date = (_line(header, name, MOST_OF_A_LINE) for name in ("Subject", "Date"))
+    return Summary(subject, _people(header, "From"), _people(header, "To"), date)
 
 
 def read(raw: bytes) -> Letter:
     """Read a letter, as much of it as a page shows; no letter makes it fail."""
     message = dissect(raw, max_parts=MOST_PARTS + 1)
     shown = list(_shown(message))
-    page = _Page()
-    for part in shown:
-        page.add(part)
+    page = _Page(shown)
     header = message.header
     files, more_files = _files(message, shown)
     return Letter(
@@ -107,7 +107,7 @@ def read(raw: bytes) -> Letter:
         _line(header, "Date"),
         tuple((field.name, _printable(_text(field))) for field in header[:MOST_FIELDS]),
         max(len(header) - MOST_FIELDS, 0),
-        "\n\n".join(page.texts),
+        page.text,
         page.is_cut,
         page.was_html,
         tuple(page.remote),
@@ -117,14 +117,26 @@ def read(raw: bytes) -> Letter:
     )
 
 
+def read_text(raw: bytes) -> str:
+    """Read a letter's text, as a page shows it."""
+    return _Page(_shown(dissect(raw, max_parts=MOST_PARTS + 1))).text
+
+
 class _Page:
     """Collects the texts of a letter up to what a page holds."""
 
-    def __init__(self) -> None:
+    def __init__(self, shown: Iterable[Part]) -> None:
         self.texts: list[str] = []
         self.room = MOST_TEXT
         self.is_cut = self.was_html = False
         self.remote: dict[str, None] = {}
+        for part in shown:
+            self.add(part)
+
+    @property
+    def text(self) -> str:
+        """The texts, one below the other."""
+        return "\n\n".join(self.texts)
 
     def add(self, part: Part) -> None:
         """Add a part's text, or what there is room for."""

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from email.headerregistry import Address as HeaderAddress
 from typing import Protocol
 
-from emaillab.host.webmail.reading import read, summarise
+from emaillab.host.webmail.reading import read_text, summarise
 from emaillab.message.addresses import Address
 from emaillab.message.compose import Attachment, answer_to, compose, envelope, thread_of, to_bytes
 from emaillab.message.header_values import mailboxes
@@ -138,9 +138,10 @@ def files_of(uploads: Iterable[tuple[str | None, bytes]]) -> tuple[Attachment, .
 
 def _quoted(raw: bytes) -> str:
     """Quote a letter's text as it was shown. Source: RFC 3676 §4.5."""
-    letter, who = read(raw), summarise(raw).from_ or "Somebody"
+    letter = summarise(raw)
+    who = letter.from_ or "Somebody"
     said = f"On {letter.date}, {who} wrote:" if letter.date else f"{who} wrote:"
-    lines = [">" + line if line.startswith(">") or not line else "> " + line for line in letter.text.splitlines()]
+    lines = [">" + line if line.startswith(">") or not line else "> " + line for line in read_text(raw).splitlines()]
     return "\n\n" + "\n".join([said, *lines, ""])
 
 
