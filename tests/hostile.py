@@ -210,3 +210,80 @@ WORST: dict[str, Build] = {
     "a report of many recipients": lambda size: HEAD + MIXED + b"--b\r\nContent-Type: message/delivery-status\r\n\r\n"
     + _many(b"Action: failed\r\n\r\n", size - 200) + b"--b--\r\n",
 }  # fmt: skip
+
+
+# What a server does with one letter, because somebody looks at it
+
+
+class Desk:
+    """A mail host with one user, who looks at one letter at a time: in a browser, and with an IMAP client."""
+
+    def __init__(self) -> None:
+        from emaillab.host.mailhost import MailHost
+        from emaillab.host.webmail.application import Webmail
+        from emaillab.net.clock import VirtualClock
+        from emaillab.protocol.backend import Session
+        from emaillab.protocol.http.server import HttpServer
+        from emaillab.protocol.imap.server import ImapServer
+
+        self.host = MailHost("hamburger.edu", ip="192.0.2.25", clock=VirtualClock())
+        self.host.add_user("bob", "secret")
+        session = Session("hamburger.edu", "192.0.2.10", loopback=True, http=True)
+        self.webmail = Webmail(self.host, secret=b"?")
+        self._browser = HttpServer(self.webmail, session)
+        self._client = ImapServer(self.host, Session("hamburger.edu", "192.0.2.10", loopback=True))
+        self._client.receive(b"a LOGIN bob secret\r\nb SELECT INBOX\r\n")
+        form = b"user=bob&password=secret"
+        fields = b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n" % len(form)
+        said = self._browser.receive(b"POST /login HTTP/1.1\r\nHost: hamburger.edu\r\n" + fields + form)
+        self._cookie = said.partition(b"Set-Cookie: ")[2].partition(b";")[0]
+        self.uid = 0
+
+    def put(self, raw: bytes) -> None:
+        """Put a letter into the empty mailbox, in the place of the one before."""
+        account = self.host.store.account("bob")
+        assert account is not None
+        account.inbox.remove([self.uid])
+        self.uid = account.inbox.append(raw, [], self.host.clock.now())
+        self._client.receive(b"c NOOP\r\n")
+
+    def get(self, path: str) -> bytes:
+        """Fetch a page, in which {uid} stands for the letter's UID."""
+        request = f"GET {path.format(uid=self.uid)} HTTP/1.1\r\nHost: hamburger.edu\r\n".encode()
+        said = self._browser.receive(request + b"Cookie: " + self._cookie + b"\r\n\r\n")
+        assert said.startswith((b"HTTP/1.1 200", b"HTTP/1.1 404")), said[:200]
+        return said
+
+    def ask(self, command: str) -> bytes:
+        """Give an IMAP command."""
+        said = self._client.receive(f"d {command}\r\n".encode())
+        assert b"\r\nd OK " in b"\r\n" + said, said[:200]
+        return said
+
+    def do(self, work: str) -> bytes:
+        """Do one of `WORKS`."""
+        return self.get(work) if work.startswith("/") else self.ask(work)
+
+
+PAGES = (
+    "/mail",
+    "/mail/{uid}",
+    "/compose?reply={uid}&all=1",
+    "/mail/{uid}/part/1",
+    "/mail/{uid}/source",
+)
+COMMANDS = (
+    "FETCH 1 ENVELOPE",
+    "FETCH 1 BODYSTRUCTURE",
+    "FETCH 1 BODY",
+    "FETCH 1 BODY.PEEK[]",
+    "FETCH 1 BODY.PEEK[1]",
+    "FETCH 1 BODY.PEEK[1.1.1.1.MIME]",
+    "FETCH 1 BODY.PEEK[HEADER.FIELDS (From To)]",
+    "SEARCH TEXT zzzz",
+    "SEARCH BODY zzzz",
+    "SEARCH TO zzzz",
+    "SEARCH HEADER References zzzz",
+    "SEARCH SENTON 1-Jan-2020",
+)
+WORKS = (*PAGES, *COMMANDS)
