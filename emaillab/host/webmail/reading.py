@@ -29,6 +29,7 @@ MOST_PARTS = 10_000
 MOST_FILES = 500
 MOST_FIELDS = 100
 MOST_OF_A_FIELD = 20_000  # octets
+MOST_OF_A_HEADER = 1 << 18  # octets
 # A list shows less still, since it shows many letters at once.
 MOST_HEADER = 1 << 16  # octets in which the fields of a list are looked for
 MOST_OF_A_LINE = 1_000  # octets of a field
@@ -65,7 +66,7 @@ class Letter:
     cc: str
     date: str
     fields: tuple[tuple[str, str], ...]
-    more_fields: int  # how many are not shown
+    has_more_fields: bool
     text: str
     is_cut: bool  # the text is longer
     was_html: bool
@@ -97,7 +98,8 @@ def read(raw: bytes) -> Letter:
     message = dissect(raw, max_parts=MOST_PARTS + 1)
     shown = list(_shown(message))
     page = _Page(shown)
-    header = message.header
+    start, end = message.header_span
+    header = Header(raw, (start, min(end, start + MOST_OF_A_HEADER)))
     files, more_files = _files(message, shown)
     return Letter(
         _line(header, "Subject"),
@@ -106,7 +108,7 @@ def read(raw: bytes) -> Letter:
         _line(header, "Cc"),
         _line(header, "Date"),
         tuple((field.name, _printable(_text(field))) for field in header[:MOST_FIELDS]),
-        max(len(header) - MOST_FIELDS, 0),
+        len(header) > MOST_FIELDS or header.span[1] < end,
         page.text,
         page.is_cut,
         page.was_html,

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from email.headerregistry import Address as HeaderAddress
 from typing import Protocol
 
-from emaillab.host.webmail.reading import read_text, summarise
+from emaillab.host.webmail.reading import MOST_OF_A_HEADER, read_text, summarise
 from emaillab.message.addresses import Address
 from emaillab.message.compose import Attachment, answer_to, compose, envelope, thread_of, to_bytes
 from emaillab.message.header_values import mailboxes
@@ -65,7 +65,7 @@ def answer(raw: bytes, own_address: str, everybody: bool = False) -> Draft:
 
     Raises: ValueError when there is nobody to answer, or when it takes too long to find out who it is.
     """
-    letter, own = Original(raw, MOST_OCTETS), Address("", *_split(own_address))
+    letter, own = Original(raw[:MOST_OF_A_HEADER], MOST_OCTETS), Address("", *_split(own_address))
     if any(letter.octets_of(name) > MOST_OCTETS for name in ("Reply-To", "From", "Sender")):
         raise ValueError("the letter says in too many words who gets its answer: fill that in")
     crowded = everybody and any(letter.octets_of(name) > MOST_OCTETS for name in ("Mail-Followup-To", "To", "Cc"))
@@ -83,7 +83,7 @@ def answer(raw: bytes, own_address: str, everybody: bool = False) -> Draft:
 
 def thread_fields(raw: bytes) -> dict[str, str]:
     """Return the fields that join an answer to the letter it answers."""
-    return thread_of(Original(raw))
+    return thread_of(Original(raw[:MOST_OF_A_HEADER]))
 
 
 def _written(people: Iterable[Address]) -> str:

@@ -288,7 +288,7 @@ def test_what_a_page_does_not_show_it_names_and_the_source_has_it(net: Internet,
     deliver(net, head + files + b"--b--\r\n", crowd + b"--b--\r\n", b"From: a@crepes.fr\r\n\r\n" + b"long " * 50_000)
     page = bob.get("/mail/1").text
     assert page.count("<li>") == page.count("download=") == 500
-    assert 'And 100 more; <a href="/mail/1/source">' in page and "And 22 more" in page
+    assert 'And 100 more; <a href="/mail/1/source">' in page and "And more; <a" in page
     assert "10,000" not in page and "text is longer" not in page
     assert bob.get("/mail/1/part/500").body == b"PNG"
     crowded = bob.get("/mail/2").text
