@@ -261,7 +261,7 @@ class MailHost:
             return AbsentServer(f'webmail needs {error.name}, which is missing here: pip install "emaillab[web]"')
         if self._webmail is None:
             self._webmail = Webmail(self, secret=self._secret)
-        return HttpServer(self._webmail, session)
+        return HttpServer(self._webmail, session, commit=self.store.commit)
 
     def _session(self, connection: Connection, service: str) -> Session:
         ip = connection.client.ip

@@ -25,10 +25,16 @@ _TOKEN = compiled(
     |(?P<quoted>"(?:[^"\\]|\\.)*+"?)
     |(?P<domain>\[[^\]]*+\]?)
     |(?P<comment>\()
-    |(?P<special>[<>@,;:])
+    |(?P<special>,[ \t\r\n,]*+|[<>@;:])
     |(?P<atom>[^\ \t\r\n"()<>@,;:\[]+)
     |(?P<stray>.)""",
     re.VERBOSE | re.DOTALL,
+)
+
+# Most members of a list, up to the comma: an address, or a name of plain words and an address. Short cut of the rest.
+_USUAL = compiled(
+    rb"[ \t]*+(?:((?:[A-Za-z0-9'.-]++[ ])++)<)?+([A-Za-z0-9_+-]++(?:\.[A-Za-z0-9_+-]++)*+)"
+    rb"@([A-Za-z0-9-]++(?:\.[A-Za-z0-9-]++)*+)(?(1)>)[ \t]*+(?:,[ \t,]*+|\Z)"
 )
 
 
@@ -85,17 +91,41 @@ class _ListReader:
     comment: bytes = b""
 
     def read(self, body: bytes) -> list[AddressGroup]:
-        for kind, text in _tokens(body):
-            if kind == "comment":
-                self.comment = self.comment or text
-            elif kind == "special" and text != b"@":
-                self.special(text)
-            elif self.open and self.angle is not None:
-                self.angle.append((kind, text))
-            elif kind != "blank" or not self.words or self.words[-1][0] != "blank":  # a comment stood between two
-                self.words.append((kind, text))
+        at = 0
+        while at < len(body):
+            at = self.read_usual(body, at)
+            for kind, text, end in _tokens(body, at):
+                at = end
+                self.take(kind, text)
+                if kind == "special" and text[:1] == b"," and not self.open:
+                    break  # between two addresses
         self.end_group() if self.group is not None else self.end_address()
         return self.groups
+
+    def read_usual(self, body: bytes, at: int) -> int:
+        """Read addresses as most are written. Returns: where the first one begins that is not."""
+        groups, members, group = self.groups, self.members, self.group
+        while usual := _USUAL.match(body, at):
+            phrase, local, domain = usual.groups()
+            name = phrase.decode("ascii").strip() if phrase else ""
+            address = Address(name, local.decode("ascii"), domain.decode("ascii"), group)
+            if group is None:
+                groups.append(AddressGroup(None, (address,)))
+            else:
+                members.append(address)
+            at = usual.end()
+        return at
+
+    def take(self, kind: str, text: bytes) -> None:
+        """Take one token."""
+        if kind == "comment":
+            self.comment = self.comment or text
+        elif kind == "special" and text != b"@":
+            self.special(text[:1])
+        elif self.open and self.angle is not None:
+            self.angle.append((kind, text))
+        elif kind != "blank" or not self.words or self.words[-1][0] != "blank":  # a comment stood between two
+            self.words.append((kind, text))
 
     def special(self, mark: bytes) -> None:
         if mark == b"<":
@@ -137,16 +167,15 @@ class _ListReader:
         self.group, self.members = None, []
 
 
-def _tokens(body: bytes) -> Iterator[tuple[str, bytes]]:
-    at = 0
+def _tokens(body: bytes, at: int) -> Iterator[tuple[str, bytes, int]]:
     while match := _TOKEN.match(body, at):
         at = match.end()
         kind = match.lastgroup or "stray"
         if kind == "comment":
             at = comment_end(body, match.start())
-            yield kind, body[match.start() + 1 : at - (body[at - 1 : at] == b")")]
+            yield kind, body[match.start() + 1 : at - (body[at - 1 : at] == b")")], at
         else:
-            yield kind, match[0]
+            yield kind, match[0], at
 
 
 def _phrase(words: list[tuple[str, bytes]]) -> str:

@@ -9,8 +9,12 @@
 from __future__ import annotations
 
 import codecs
+import encodings
+import pkgutil
 import re
 from dataclasses import dataclass
+from encodings.aliases import aliases
+from functools import cache, lru_cache
 
 # charset names are at most 40 characters (RFC 2978 §2.3)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{0,39}")
@@ -69,6 +73,7 @@ class TextDecoding:
     replacements: int
 
 
+@lru_cache(maxsize=1000)
 def python_codec(charset: str) -> str | None:
     """Name Python's codec for a charset of mail; None when there is none.
 
@@ -76,13 +81,23 @@ def python_codec(charset: str) -> str | None:
     """
     if not _NAME.fullmatch(charset):
         return None
+    name = encodings.normalize_encoding(_ALIASES.get(charset.lower(), charset)).lower()
+    # Python looks for a file by any name that it is asked for, and never forgets it: no stranger may choose that name.
+    if not (name in aliases or name.replace(".", "_") in aliases or name in _codecs_without_alias()):
+        return None
     try:
-        info = codecs.lookup(_ALIASES.get(charset.lower(), charset))
+        info = codecs.lookup(name)
     except (LookupError, ValueError):
         return None
     if info.name in _NOT_FOR_MAIL or not getattr(info, "_is_text_encoding", True):
         return None
     return info.name
+
+
+@cache
+def _codecs_without_alias() -> frozenset[str]:
+    """List the modules of Python's codecs, since some of them have no other name."""
+    return frozenset(module.name for module in pkgutil.iter_modules(encodings.__path__))
 
 
 def decode_text(data: bytes, declared: str | None) -> tuple[str, TextDecoding]:

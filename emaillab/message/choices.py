@@ -39,8 +39,8 @@ def related_root(part: Part) -> Part | None:
     Source: RFC 2387 §3.2.
     """
     start = part.params.get("start", "").strip()
-    for child in part.children:
+    for child in part.children if start else ():
         field = child.header.get("content-id")
-        if start and field is not None and field.body.decode("latin-1") == start:
+        if field is not None and field.body.decode("latin-1") == start:
             return child
     return part.children[0] if part.children else None

@@ -32,7 +32,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from email.message import EmailMessage
-from typing import TypedDict, Unpack
+from typing import NamedTuple, TypedDict, Unpack
 
 from .addresses import Address
 from .content import Attachable, Attachment, set_content
@@ -135,16 +135,36 @@ def reply(
     Source: RFC 5322 §3.6.2 (Reply-To), §3.6.3 (who gets it), §3.6.4 (In-Reply-To, References), §3.6.5 ("Re: ").
     """
     letter = Original(octets_of(original))
-    own = {key(one) for group in mailboxes(from_, "from_") for one in group.members}
-    to, others = _answered(letter, own, everybody=all)
-    known = {*own, *map(key, to)}
-    copies = [one for one in others if key(one) not in known]
+    answer = answer_to(letter, from_, everybody=all)
     added = [one for group in mailboxes(options.get("cc", ()), "cc") for one in group.members]
-    thread = {"In-Reply-To": letter.message_id, "References": " ".join(letter.thread)}
-    options["cc"] = unique([*copies, *added])
-    options["headers"] = {name: value for name, value in thread.items() if value} | dict(options.get("headers") or {})
-    subject = "Re: " + _bare(letter.subject, _RE)
-    return compose(from_, to, subject, text + letter.quoted() if quote else text, **options)
+    options["cc"] = unique([*answer.cc, *added])
+    options["headers"] = answer.thread | dict(options.get("headers") or {})
+    return compose(from_, answer.to, answer.subject, text + letter.quoted() if quote else text, **options)
+
+
+class AnswerFields(NamedTuple):
+    """What the header of an answer says, as the letter that it answers would have it."""
+
+    to: list[Address]
+    cc: list[Address]
+    subject: str
+    thread: dict[str, str]
+    """In-Reply-To and References, where there are such."""
+
+
+def answer_to(letter: Original, from_: str | Address, *, everybody: bool = False) -> AnswerFields:
+    """Find out who is answered, about what, and in which thread. Raises: ValueError when there is nobody to answer."""
+    own = {key(one) for group in mailboxes(from_, "from_") for one in group.members}
+    to, others = _answered(letter, own, everybody)
+    known = {*own, *map(key, to)}
+    copies = unique(one for one in others if key(one) not in known)
+    return AnswerFields(to, copies, "Re: " + _bare(letter.subject, _RE), thread_of(letter))
+
+
+def thread_of(letter: Original) -> dict[str, str]:
+    """Write the fields that join an answer to the letter it answers. Source: RFC 5322 §3.6.4."""
+    fields = {"In-Reply-To": letter.message_id, "References": " ".join(letter.thread)}
+    return {name: value for name, value in fields.items() if value}
 
 
 def _answered(letter: Original, own: set[str], everybody: bool) -> tuple[list[Address], list[Address]]:

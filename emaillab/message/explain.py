@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 _NAMES = {0: "NUL", 9: "TAB", 10: "LF", 13: "CR", 27: "ESC", 32: "SP", 127: "DEL"}
 _FOLD = re.compile(rb"(\r?\n)([ \t]+)")
 _NOT_DATA = re.compile(rb"[^A-Za-z0-9+/]+")
-_QP_PIECE = re.compile(rb"=[0-9A-Fa-f]{2}|=[ \t]*\r?\n|[ \t]+(?=\r?\n|\Z)|\r?\n|=")
+# The look-behind lets a match begin only where a run of blanks begins: linear for any input.
+_QP_PIECE = re.compile(rb"=[0-9A-Fa-f]{2}|=[ \t]*+\r?\n|(?<![ \t])[ \t]++(?=\r?\n|\Z)|\r?\n|=")
 # parameters stand between semicolons, and a quoted string may hold one     RFC 2045 §5.1
 _PARAMETER = compiled(rb'(?<![^; \t\r\n])[^; \t\r\n"](?:[^";]|"(?:[^"\\]|\\.)*+"?)*+', re.DOTALL)
 _LONGEST_LINE = 10_000  # octets; a character's place in a longer line is not worked out
@@ -178,10 +179,12 @@ def _in_word(written: bytes, at: int, base: int, name: str) -> _Element | None:
     if name.lower() in OPAQUE_FIELDS:
         return None
     kept = list(kept_as_is(written)) if name.lower() in ADDRESS_FIELDS else []
-    end = -1
+    place, end = 0, -1
     for word in find_words(written):
         span = (base + word.span[0], base + word.span[1])
-        allowed = not any(start <= word.span[0] < stop for start, stop in kept)
+        while place < len(kept) and kept[place][1] <= word.span[0]:
+            place += 1
+        allowed = place == len(kept) or word.span[0] < kept[place][0]
         if word.span[0] <= at < word.span[1]:
             said = _quoted(decode_words(written[slice(*word.span)]))
             if allowed:

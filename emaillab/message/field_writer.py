@@ -14,13 +14,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from email.headerregistry import Address, AddressHeader, BaseHeader, Group, ParameterizedMIMEHeader
+from email.headerregistry import (
+    Address,
+    AddressHeader,
+    BaseHeader,
+    Group,
+    HeaderRegistry,
+    ParameterizedMIMEHeader,
+    SingleAddressHeader,
+    UniqueAddressHeader,
+    UniqueSingleAddressHeader,
+    UniqueUnstructuredHeader,
+    UnstructuredHeader,
+)
 from email.policy import EmailPolicy
+from typing import Any
 
 from .addresses import Address as Mailbox
 from .charsets import decode_raw
 from .parameters import encode_parameter
-from .words import LINE_LIMIT, encode_words, word_lengths
+from .words import LINE_LIMIT, decode_words, encode_words, word_lengths
 
 HARD_LIMIT = 998  # octets of any line, without CRLF: RFC 5322 §2.1.1
 _UNFOLDABLE = 900  # a longer run without white space would break that limit: it is encoded
@@ -28,7 +41,7 @@ _UNFOLDABLE = 900  # a longer run without white space would break that limit: it
 # phrase of atoms = atext … *(SP atext …)   RFC 5322 §3.2.3, §3.2.5
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _PRINTABLE = re.compile(r"[\t -~]*")
-_WORD = re.compile(r"[ \t]*[^ \t]+")
+_WORD = re.compile(r"(?<![ \t])[ \t]*+[^ \t]++")  # begins where a run of blanks does: linear
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _ENDS_THE_FIELD = re.compile(rb"(?:\r\n|\r(?!\n)|\n)(?![ \t])|\0")
 
@@ -213,5 +226,53 @@ class WirePolicy(EmailPolicy):
         return field_octets(name, value)
 
 
-WIRE = WirePolicy(linesep="\r\n", max_line_length=LINE_LIMIT)
+class _Quick:
+    """What our kinds of fields do without the standard library's parser, which takes quadratic time over long ones."""
+
+    @classmethod
+    def parse(cls, value: object, kwds: dict[str, Any]) -> None:
+        """Take addresses as they are, and decode text by our own reading; the text of addresses is parsed as ever."""
+        kwds["parse_tree"] = None  # only the standard library's own folding would ask for it
+        if isinstance(value, str) and not issubclass(cls, AddressHeader):
+            kwds["decoded"] = decode_words(value.encode("utf-8", "surrogateescape")) if "=?" in value else value
+        else:
+            super().parse(value, kwds)  # type: ignore[misc]
+
+
+class Text(_Quick, UnstructuredHeader):
+    """A field of text."""
+
+
+class TextOnce(_Quick, UniqueUnstructuredHeader):
+    """A field of text that a header has once."""
+
+
+class Addresses(_Quick, AddressHeader):
+    """A field of addresses."""
+
+
+class AddressesOnce(_Quick, UniqueAddressHeader):
+    """A field of addresses that a header has once."""
+
+
+class OneAddress(_Quick, SingleAddressHeader):
+    """A field of one address."""
+
+
+class OneAddressOnce(_Quick, UniqueSingleAddressHeader):
+    """A field of one address that a header has once."""
+
+
+def _registry() -> HeaderRegistry:
+    """Make the standard library's registry of fields, with our kinds in it."""
+    registry = HeaderRegistry(default_class=Text)
+    ours: dict[Any, Any] = {
+        kind.__mro__[2]: kind for kind in (TextOnce, Addresses, AddressesOnce, OneAddress, OneAddressOnce)
+    }
+    for name, kind in list(registry.registry.items()):
+        registry.map_to_type(name, ours.get(kind, kind))
+    return registry
+
+
+WIRE = WirePolicy(linesep="\r\n", max_line_length=LINE_LIMIT, header_factory=_registry())
 """The policy of every message that `compose` makes: also `bytes(message)` and smtplib then fold as we do."""

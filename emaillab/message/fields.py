@@ -73,7 +73,9 @@ ONCE_FIELDS = _names("""
 
 # field := field-name ":" field-body CRLF, with folds     RFC 5322 §2.2; blanks before the colon, §4.5 (obsolete)
 LOGICAL_LINE = compiled(rb"[^\n]*+(?:\n[ \t][^\n]*+)*+\n?")
-_NAME = re.compile(rb"([^\x00-\x20\x7f:]++)([ \t]*+):")
+_NAME = re.compile(r"[!-9;-~]{1,100}")
+_LONG_HEADER = 20_000  # octets
+_FIELD_OR_LINE = compiled(rb"(?:([^\x00-\x20\x7f:]++)([ \t]*+:))?+[^\n]*+(?:\n[ \t][^\n]*+)*+\n?")
 BLANK_LINE = re.compile(rb"\n\r?\n")
 # QUIRK: UUCP hosts put a From line of their own before ours and quoted ours: ">From bob Wed Apr  1 09:29:00 2026".
 _MBOX_LINE = re.compile(rb">?From (?![ \t]*:)[^\n]*\n?")
@@ -195,6 +197,8 @@ class Header(Sequence[Field]):
 
     def get(self, name: str) -> Field | None:
         """Find the first field of that name, in any case."""
+        if self._by_name is None and self.span[1] - self.span[0] > _LONG_HEADER and _NAME.fullmatch(name):
+            return _first(self._raw, self.span, name.encode("ascii"))
         found = self.all(name)
         return found[0] if found else None
 
@@ -273,19 +277,31 @@ def _scan(raw: bytes, span: Span) -> tuple[list[Field], list[Span]]:
     fields: list[Field] = []
     stray: list[Span] = []
     at, end = span
-    while at < end:
-        line = LOGICAL_LINE.match(raw, at, end)
-        stop = line.end() if line else end
-        name = _NAME.match(raw, at, stop)
+    for line in _FIELD_OR_LINE.finditer(raw, at, end):
+        (at, stop), value = line.span(), line.end(2)
+        if at == stop:
+            break
         value_end = stop - (raw[stop - 1] == 0x0A)
-        value_end -= value_end > at and value_end < stop and raw[value_end - 1] == 0x0D
-        if name:
-            value_span = (name.end(), max(value_end, name.end()))
-            fields.append(Field(raw, name[1].decode("latin-1"), (at, stop), value_span))
+        value_end -= at < value_end < stop and raw[value_end - 1] == 0x0D
+        if value >= 0:
+            fields.append(Field(raw, line[1].decode("latin-1"), (at, stop), (value, max(value_end, value))))
         elif value_end > at:
             stray.append((at, stop))
-        at = stop
     return fields, stray
+
+
+def _first(raw: bytes, span: Span, name: bytes) -> Field | None:
+    """Find the first field of a name without reading those before it: no fold begins with a name."""
+    begins = re.compile(rb"(?i:%s)[ \t]*+:" % re.escape(name)).match(raw, *span)
+    if begins is None:
+        # `\n` stands first, outside the part that ignores case, so that `re` leaps from line to line.
+        begins = re.compile(rb"\n(?i:%s)[ \t]*+:" % re.escape(name)).search(raw, *span)
+    if begins is None:
+        return None
+    at = begins.start() + (raw[begins.start()] == 0x0A)
+    line = LOGICAL_LINE.match(raw, at, span[1])
+    fields, _ = _scan(raw, (at, line.end() if line else span[1]))
+    return fields[0]
 
 
 def _header_defects(header: Header, raw: bytes) -> Iterator[Defect]:

@@ -61,9 +61,13 @@ def mailboxes(value: Mailboxes, what: str) -> list[AddressGroup]:
             raise ValueError(f"{what} holds {value!r}, which is no address: expected local-part@domain")
     else:
         groups = [group for one in value for group in mailboxes(one, what)]
+    at = 0  # addresses stand in the text in their order
     for one in (member for group in groups for member in group.members):
         clean(one.name + one.local + one.domain, what)
-        run_together = "@" in one.local and isinstance(value, str) and one.addr_spec not in value
+        run_together = False
+        if "@" in one.local and isinstance(value, str):
+            at = value.find(one.addr_spec, at)
+            run_together = at < 0
         if not one.local or run_together or not _DOMAIN.fullmatch(one.domain):
             shown = one.addr_spec or one.name
             raise ValueError(f"{what} holds {shown!r}, which is no address: expected local-part@domain")

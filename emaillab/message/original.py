@@ -13,8 +13,8 @@ Alice <a@crepes.fr> wrote:
 
 from __future__ import annotations
 
-import html
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,18 +22,21 @@ from functools import cached_property
 from .addresses import Address, parse_addresses
 from .charsets import python_codec
 from .dissect import dissect
+from .entities import unescape
 from .fields import Header, parse_header, parse_message_ids
 from .part import Part
 
 _ODD = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _ID = re.compile(rb"<[!-~]{1,900}>")
 _ADDRESS_PART = re.compile("[^\x00-\x20\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
-# No part of this reads on past the next "<": time grows with the length of the page, whatever stands in it.
-_TAG = re.compile(r"<!--|-->|<(/?)([a-z!?][a-z0-9]*)[^<>]*>", re.IGNORECASE)
+# No part of this reads on past the next "<", or gives back what it has read: time grows with the length of the page.
+_TAG = re.compile(r"<!--|-->|<(/?)([a-z!?][a-z0-9]*+)[^<>]*+>", re.IGNORECASE)
 _PARAGRAPH_ENDS = frozenset(("/p", "/div", "/tr", "/li", "/h1", "/h2", "/h3", "/h4", "/h5", "/h6"))
 _NOT_SHOWN = frozenset(("script", "style", "title", "!--"))
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*")
 _SHOWN = ("From", "Date", "Subject", "To", "Cc")
+MOST_IDENTIFIERS = 100
+"""How many identifiers an answer puts into References; of more, the first and the last ones."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ class Original:
     """A letter to be answered or passed on, read tolerantly: nothing in it can raise or break a header line."""
 
     octets: bytes
+    most_octets: int = sys.maxsize
+    """How many octets of the address fields of one name are read."""
 
     @cached_property
     def header(self) -> Header:
@@ -58,12 +63,22 @@ class Original:
 
     def mailboxes(self, name: str) -> list[Address]:
         """List the usable addresses of all fields of that name."""
-        found = [one for field in self.header.all(name) for one in parse_addresses(field.body)]
+        found: list[Address] = []
+        left = self.most_octets
+        for field in self.header.all(name):
+            if left <= 0:
+                break
+            found += parse_addresses(field.body[:left])
+            left -= field.span[1] - field.span[0]
         return [
             Address(" ".join(_ODD.sub(" ", one.name).split()), one.local, one.domain)
             for one in found
             if _ADDRESS_PART.fullmatch(one.local) and _ADDRESS_PART.fullmatch(one.domain)
         ]
+
+    def octets_of(self, name: str) -> int:
+        """Count the octets of all fields of that name."""
+        return sum(field.span[1] - field.span[0] for field in self.header.all(name))
 
     @property
     def message_id(self) -> str:
@@ -73,13 +88,17 @@ class Original:
 
     @property
     def thread(self) -> list[str]:
-        """List the identifiers that an answer puts into References, oldest first. Source: RFC 5322 §3.6.4."""
+        """List the identifiers that an answer puts into References, oldest first.
+
+        Source: RFC 5322 §3.6.4; RFC 5537 §3.4.4 for leaving out some of many.
+        """
         before = self._ids("References")
         if not before:
             parents = self._ids("In-Reply-To")
             before = parents if len(parents) == 1 else []
         own = self.message_id
-        return [*(one for one in before if one != own), own] if own else before
+        whole = [*(one for one in before if one != own), own] if own else before
+        return whole if len(whole) <= MOST_IDENTIFIERS else [whole[0], *whole[1 - MOST_IDENTIFIERS :]]
 
     def _ids(self, name: str) -> list[str]:
         field = self.header.get(name)
@@ -151,5 +170,5 @@ def _without_tags(markup: str) -> str:
         at = tag.end()
     if not hidden:
         kept.append(markup[at:])
-    lines = html.unescape("".join(kept)).splitlines()
+    lines = unescape("".join(kept)).splitlines()
     return "\n".join(line.strip() for line in lines if line.strip()) + "\n"

@@ -18,8 +18,9 @@ from .patterns import compiled
 from .tokens import comment_end, unfold, unquote
 
 RFC_2231 = "2231 §3"
-# How many numbered pieces of one value are joined at most.
+# How many numbered pieces of one value are joined at most, and how many parameters, or pieces of such, are read.
 MOST_PIECES = 10_000
+MOST_PARAMETERS = 2 * MOST_PIECES
 _PIECE_OCTETS = 60
 
 # parameter := attribute "=" value;  attribute := 1*attribute-char ["*" 1*DIGIT] ["*"]     RFC 2045 §5.1, RFC 2231 §7
@@ -96,7 +97,9 @@ def _skip(body: bytes, at: int) -> int:
 def _scan(body: bytes, start: int, at: int, defects: list[Defect]) -> dict[str, list[_Piece]]:
     pieces: dict[str, list[_Piece]] = {}
     cursor = _skip(body, start)
-    while cursor < len(body):
+    for _ in range(MOST_PARAMETERS):
+        if cursor >= len(body):
+            break
         attribute = _ATTRIBUTE.match(body, cursor)
         if attribute is None:
             defects.append(Defect("parameter-unreadable", at + cursor, "2045 §5.1", "skipped to the next ';'"))
@@ -108,6 +111,8 @@ def _scan(body: bytes, start: int, at: int, defects: list[Defect]) -> dict[str, 
         name = decode_raw(attribute[1]).lower()
         pieces.setdefault(name, []).append(_Piece(at + cursor, number, attribute[3] is not None, text))
         cursor = _skip(body, end)
+    else:
+        defects.append(Defect("too-many-parameters", at + cursor, "none; a limit for safety", "the rest is not read"))
     return pieces
 
 

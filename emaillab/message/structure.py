@@ -296,7 +296,7 @@ class Builder:
             if part._body_start > end:  # its blank line, or more, belongs to the delimiter
                 part._start, part._header_start = min(part._start, end), min(part._header_start, end)
                 part._body_start = end
-            if part._found:
+            if part._found and any(defect.at > end for defect in part._found):
                 part._found = [replace(defect, at=min(defect.at, end)) for defect in part._found]
             if part._preamble_end >= 0:
                 self.end_multipart(self.multiparts.pop(), end)

@@ -21,6 +21,8 @@ from .columns import printable
 from .dates import parse_date
 from .fields import parse_header, parse_message_ids
 
+MOST_ABOVE = 1_000
+"""How many identifiers of one letter's References are looked at; of more, the first and the last ones."""
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 
@@ -90,10 +92,11 @@ def threads(messages: Iterable[bytes]) -> list[Thread]:
             above = one
         if above is not None and thread.parent is not above:
             _join(above, thread)  # what a letter says of itself counts more than what others said of it
-    for thread in known.values():
-        thread.children.sort(key=_when)
     roots = [thread for thread in (*known.values(), *alone) if thread.parent is None]
-    return sorted(roots, key=_when)
+    moments = _moments(roots)
+    for thread in known.values():
+        thread.children.sort(key=moments.__getitem__)
+    return sorted(roots, key=moments.__getitem__)
 
 
 def _placed(raw: bytes, known: dict[str, Thread], alone: list[Thread]) -> tuple[Thread, list[str]]:
@@ -113,13 +116,15 @@ def _placed(raw: bytes, known: dict[str, Thread], alone: list[Thread]) -> tuple[
     reading = parse_date(date.body) if date else None
     thread.raw, thread.subject, thread.from_ = raw, header.text("Subject"), header.text("From")
     thread.sent_at = reading.utc if reading else None
-    chain = identifiers("References") or identifiers("In-Reply-To")[:1]
-    return thread, [one for one in dict.fromkeys(chain) if one != own]
+    chain = list(dict.fromkeys(identifiers("References") or identifiers("In-Reply-To")[:1]))
+    if len(chain) > MOST_ABOVE:
+        chain = [chain[0], *chain[1 - MOST_ABOVE :]]
+    return thread, [one for one in chain if one != own]
 
 
 def _join(above: Thread, below: Thread) -> None:
     """Change `below` to answer `above`, unless it stands above it already."""
-    one: Thread | None = above
+    one: Thread | None = above if below.children else None  # what has no answers stands above nothing
     while one is not None:
         if one is below:
             return
@@ -130,8 +135,11 @@ def _join(above: Thread, below: Thread) -> None:
     above.children.append(below)
 
 
-def _when(thread: Thread) -> datetime:
-    """Tell when a letter was sent; one that is not here counts as old as its first answer."""
-    if thread.sent_at is not None:
-        return thread.sent_at
-    return min((one.sent_at for one in thread.walk() if one.sent_at is not None), default=_LONG_AGO)
+def _moments(roots: Iterable[Thread]) -> dict[Thread, datetime]:
+    """Tell when each letter was sent; one that is not here counts as old as the oldest below it."""
+    oldest: dict[Thread, datetime | None] = {}
+    for thread in reversed([thread for root in roots for thread in root.walk()]):  # answers before what they answer
+        below = [moment for child in thread.children if (moment := oldest[child]) is not None]
+        own = [] if thread.sent_at is None else [thread.sent_at]
+        oldest[thread] = min([*own, *below], default=None)
+    return {thread: thread.sent_at or moment or _LONG_AGO for thread, moment in oldest.items()}

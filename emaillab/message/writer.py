@@ -94,6 +94,7 @@ class Resent(Letter):
         below = parsed(letter.octets)
         for name, value in (*block.raw_items(), *below.raw_items()):
             letter.set_raw(name, value)
+        below.policy = _OLD  # which takes no quadratic time to read how the payload is encoded
         letter.set_payload(below.get_payload())
         return letter
 

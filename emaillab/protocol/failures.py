@@ -35,5 +35,6 @@ class Failures:
         count = count + 1 if now - last < FORGIVEN_AFTER else 1
         self._latest[name] = count, now  # at the end: the one that failed last
         while len(self._latest) > MAX_ACCOUNTS:
-            del self._latest[next(iter(self._latest))]
+            # A copy, as the thread that makes a web page may come in between.
+            self._latest.pop(list(self._latest)[0], None)  # noqa: RUF015
         return DELAYS_S[min(count, len(DELAYS_S)) - 1]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emaillab.engine import Signal
+from emaillab.engine import Elsewhere, Signal
 from emaillab.host.mailhost import MailHost
 from emaillab.host.webmail.application import Webmail
 from emaillab.host.webmail.markup import read_html
@@ -72,6 +72,8 @@ def play(engine: HttpServer, octets: bytes, cuts: list[int]) -> bytes:
             if item is None:
                 break
             said += item if isinstance(item, bytes) else b""
+            if isinstance(item, Elsewhere):
+                item.work()
             if item is Signal.CLOSE:
                 return said
         else:

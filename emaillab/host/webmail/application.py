@@ -29,7 +29,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from emaillab.host.store import INBOX, StoredAccount, StoredMailbox
 from emaillab.host.webmail.logins import Logins
 from emaillab.host.webmail.reading import PICTURES, Summary, file_of, part_at, read, summarise
-from emaillab.host.webmail.writing import Draft, Unsent, answer, files_of, send
+from emaillab.host.webmail.writing import Draft, Unsent, answer, files_of, send, thread_fields
 from emaillab.protocol.backend import Entry, Session
 from emaillab.protocol.http.environ import SESSION
 from emaillab.protocol.login import proven
@@ -247,6 +247,7 @@ class Webmail:
             self._entry(uid)
             try:
                 draft = answer(self._box.raw(uid), self._address, everybody="all" in request.args)
+                problem = draft.notice
             except ValueError as error:
                 problem = str(error)
         return self._form(draft, uid, problem)
@@ -273,8 +274,8 @@ class Webmail:
     def _thread(self, uid: int) -> dict[str, str]:
         """Return the fields that join an answer to what it answers."""
         try:
-            return dict(answer(self._box.raw(uid), self._address).thread) if uid else {}
-        except (KeyError, ValueError):  # deleted meanwhile, or from nobody
+            return thread_fields(self._box.raw(uid)) if uid else {}
+        except KeyError:  # deleted meanwhile
             return {}
 
     def _keep(self, copy: bytes, session: Session) -> None:

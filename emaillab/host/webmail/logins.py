@@ -14,6 +14,7 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from threading import Lock
 
 LASTS = timedelta(hours=12)
 
@@ -35,14 +36,16 @@ class Logins:
         self._secret = secret
         self._open: dict[str, Login] = {}
         self._count = 0
+        self._lock = Lock()  # pages are made in several threads
 
     def open(self, user: str, now: datetime) -> Login:
         """Log a user in."""
-        self._open = {id: login for id, login in self._open.items() if now < login.until}
-        self._count += 1
-        id = self._sign(f"login {self._count}")
-        self._open[id] = Login(id, user, now + LASTS, self._sign(f"form {id}"))
-        return self._open[id]
+        with self._lock:
+            self._count += 1
+            id = self._sign(f"login {self._count}")
+            login = Login(id, user, now + LASTS, self._sign(f"form {id}"))
+            self._open = {id: login for id, login in self._open.items() if now < login.until} | {id: login}
+            return login
 
     def find(self, id: str, now: datetime) -> Login | None:
         """Return whom a cookie stands for, unless it is unknown or too old."""
@@ -51,7 +54,8 @@ class Logins:
 
     def close(self, id: str) -> None:
         """Log a user out; the cookie is worth nothing any more."""
-        self._open.pop(id, None)
+        with self._lock:
+            self._open.pop(id, None)
 
     def _sign(self, text: str) -> str:
         return hmac.digest(self._secret, text.encode(), "sha256").hex()[:32]

@@ -14,9 +14,10 @@ see us <https://crepes.fr/>
 
 from __future__ import annotations
 
-import html
 import re
 from dataclasses import dataclass
+
+from emaillab.message.entities import unescape
 
 SILENT = frozenset(("script", "style", "title", "template"))
 """Elements whose content is not for reading."""
@@ -43,20 +44,22 @@ def read_html(markup: str) -> Page:
     SIMPLIFIED: a ">" within an attribute's value ends the tag.
     """
     reader = _Reader()
-    at, last = 0, markup.rfind(">")
-    while (begin := markup.find("<", at)) >= 0 and begin < last:
-        reader.words(markup[at:begin])
+    at, look, end = 0, 0, -1  # where words not yet said begin, where a "<" is looked for, the last ">" found
+    last = markup.rfind(">")
+    while (begin := markup.find("<", look)) >= 0 and begin < last:
         if markup.startswith("<!--", begin):
+            reader.words(markup[at:begin])
             end = markup.find("-->", begin)
-            at = end + 3 if end >= 0 else len(markup)
+            at = look = end + 3 if end >= 0 else len(markup)
             continue
-        end = markup.find(">", begin)
+        if end < begin:  # else the next ">" is known: it is looked for once, not for each "<"
+            end = markup.find(">", begin)
         name = _NAME.match(markup, begin + 1, end)
         if name is None and markup[begin + 1] not in "!?/":
-            reader.words("<")
-            at = begin + 1
+            look = begin + 1  # a "<" that begins no tag is one of the words
             continue
-        at = end + 1
+        reader.words(markup[at:begin])
+        at = look = end + 1
         if name is not None:
             reader.tag(name[1].lower(), name[0].startswith("/"), markup[name.end() : end])
     reader.words(markup[at:])
@@ -74,7 +77,7 @@ class _Reader:
 
     def words(self, text: str) -> None:
         if not self._silent:
-            self._said.append(_BLANK.sub(" ", html.unescape(text)))
+            self._said.append(_BLANK.sub(" ", unescape(text)))
 
     def tag(self, name: str, closes: bool, rest: str) -> None:
         if self._silent or name in SILENT:
@@ -119,5 +122,5 @@ class _Reader:
 def _attributes(text: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, *values in _ATTRIBUTE.findall(text[:8192]):
-        found.setdefault(name.lower(), html.unescape("".join(values)))
+        found.setdefault(name.lower(), unescape("".join(values)))
     return found

@@ -16,15 +16,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from email.headerregistry import Address as HeaderAddress
 from typing import Protocol
 
-from emaillab.host.webmail.reading import read, summarise
+from emaillab.host.webmail.reading import MOST_OF_A_HEADER, read_text, summarise
 from emaillab.message.addresses import Address
-from emaillab.message.compose import Attachment, compose, envelope, reply, to_bytes
+from emaillab.message.compose import Attachment, answer_to, compose, envelope, thread_of, to_bytes
+from emaillab.message.header_values import mailboxes
+from emaillab.message.original import Original
 from emaillab.protocol.backend import MailAcceptor, Session
 from emaillab.protocol.envelope import Envelope, Recipient
 from emaillab.protocol.machine import Refusal
+
+MOST_OCTETS = 100_000  # of the fields of one name in which the people to answer are looked for
+MOST_ANSWERED = 1_000  # people
+MOST_SUBJECT = 1_000  # characters
+_CROWDED = (
+    f"More people got this letter than the {MOST_ANSWERED:,} that an answer may go to: it goes to its writer alone."
+)
 
 
 class Host(MailAcceptor, Protocol):
@@ -45,6 +54,7 @@ class Draft:
     text: str = ""
     thread: Mapping[str, str] = field(default_factory=dict)  # In-Reply-To and References
     files: tuple[Attachment, ...] = ()
+    notice: str = ""  # what its writer should know
 
 
 class Unsent(Exception):
@@ -52,13 +62,35 @@ class Unsent(Exception):
 
 
 def answer(raw: bytes, own_address: str, everybody: bool = False) -> Draft:
-    """Return the beginning of an answer to a letter. Raises: ValueError when there is nobody to answer."""
-    nowhere = datetime(1970, 1, 1).astimezone()  # the draft is only read; it gets its date when it is sent
-    form = reply(
-        raw, "", from_=Address("", *_split(own_address)), all=everybody, quote=False, date=nowhere, message_id="a@b.c"
-    )
-    thread = {name: str(form[name]) for name in ("In-Reply-To", "References") if form[name]}
-    return Draft(str(form["To"] or ""), str(form["Cc"] or ""), "", str(form["Subject"]), _quoted(raw), thread)
+    """Return the beginning of an answer to a letter.
+
+    Raises: ValueError when there is nobody to answer, or when it takes too long to find out who it is.
+    """
+    letter, own = Original(raw[:MOST_OF_A_HEADER], MOST_OCTETS), Address("", *_split(own_address))
+    if any(letter.octets_of(name) > MOST_OCTETS for name in ("Reply-To", "From", "Sender")):
+        raise ValueError("the letter says in too many words who gets its answer: fill that in")
+    crowded = everybody and any(letter.octets_of(name) > MOST_OCTETS for name in ("Mail-Followup-To", "To", "Cc"))
+    fields = answer_to(letter, own, everybody=everybody and not crowded)
+    if len(fields.to) + len(fields.cc) > MOST_ANSWERED:
+        crowded, fields = everybody, answer_to(letter, own)
+    if len(fields.to) > MOST_ANSWERED:
+        raise ValueError(f"the answer would go to {len(fields.to):,} addresses: fill in who is to get it")
+    subject = fields.subject
+    if len(subject) > MOST_SUBJECT:
+        subject = subject[:MOST_SUBJECT] + "\N{HORIZONTAL ELLIPSIS}"
+    draft = Draft(_written(fields.to), _written(fields.cc), "", subject, _quoted(raw), fields.thread)
+    return replace(draft, notice=_CROWDED) if crowded else draft
+
+
+def thread_fields(raw: bytes) -> dict[str, str]:
+    """Return the fields that join an answer to the letter it answers."""
+    return thread_of(Original(raw[:MOST_OF_A_HEADER]))
+
+
+def _written(people: Iterable[Address]) -> str:
+    """Write addresses into a form, as `mailboxes` reads them. Raises: ValueError for what is none."""
+    known = [one for group in mailboxes(people, "the letter") for one in group.members]
+    return ", ".join(str(HeaderAddress(one.name, one.local, one.domain)) for one in known)
 
 
 def send(host: Host, session: Session, address: str, draft: Draft) -> bytes:
@@ -107,9 +139,10 @@ def files_of(uploads: Iterable[tuple[str | None, bytes]]) -> tuple[Attachment, .
 
 def _quoted(raw: bytes) -> str:
     """Quote a letter's text as it was shown. Source: RFC 3676 §4.5."""
-    letter, who = read(raw), summarise(raw).from_ or "Somebody"
+    letter = summarise(raw)
+    who = letter.from_ or "Somebody"
     said = f"On {letter.date}, {who} wrote:" if letter.date else f"{who} wrote:"
-    lines = [">" + line if line.startswith(">") or not line else "> " + line for line in letter.text.splitlines()]
+    lines = [">" + line if line.startswith(">") or not line else "> " + line for line in read_text(raw).splitlines()]
     return "\n\n" + "\n".join([said, *lines, ""])
 
 

@@ -23,10 +23,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC
 from email.utils import format_datetime
+from typing import Any
 
 import h11
 
-from emaillab.engine import Outcome, Pause, Signal, Step
+from emaillab.engine import Elsewhere, Outcome, Pause, Signal, Step
 from emaillab.protocol.backend import Session
 from emaillab.protocol.base import BaseEngine
 from emaillab.protocol.http.answer import Answer, Application, ask, plain
@@ -46,8 +47,18 @@ class HttpServer(BaseEngine):
     is kept. Source: RFC 9112; PEP 3333.
     """
 
-    def __init__(self, application: Application, session: Session, *, max_body: int = MAX_BODY) -> None:
+    def __init__(
+        self,
+        application: Application,
+        session: Session,
+        *,
+        max_body: int = MAX_BODY,
+        commit: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Begin a session. Args: commit: makes durable what the application stored, in the thread that stored it."""
         super().__init__()
+        self._commit = commit
+        self._made: Answer | None = None  # by the application, and still to be said
         self.application, self.session, self.max_body = application, session, max_body
         self.state = OPEN
         self.watch: Callable[[Step], None] | None = None
@@ -99,6 +110,10 @@ class HttpServer(BaseEngine):
         """Take one event of the request; False when more octets are needed."""
         if self.state == CLOSED:
             return False
+        if self._made is not None:
+            made, self._made = self._made, None
+            self._say(made)
+            return True
         try:
             event = self._http.next_event()
         except h11.RemoteProtocolError as error:
@@ -142,9 +157,13 @@ class HttpServer(BaseEngine):
         self._out.append(self._http.send(invitation) or b"")
 
     def _serve(self) -> None:
-        """Have the application answer a whole request."""
+        """Have the application answer a whole request, where it keeps nobody else waiting."""
         assert self._request is not None
         environ = environ_of(self._request, bytes(self._content), self.session)
+        self._out.append(Elsewhere(lambda: self._make(environ)))
+
+    def _make(self, environ: dict[str, Any]) -> None:
+        """Have a page made, and what was stored for it committed."""
         try:
             self._answer = answer = ask(self.application, environ)
             self._head(answer)
@@ -152,7 +171,15 @@ class HttpServer(BaseEngine):
             self.errors.append(error)
             self._let_go()
             answer = plain(500, "the server failed to make this page; its other pages still work")
-        self._say(answer)
+        try:
+            self._commit()
+        except Exception as error:
+            self._let_go()
+            answer = plain(503, f"the store failed: {error}; please try again")
+        if self.state == CLOSED:  # the browser has left meanwhile
+            self._let_go()
+        else:
+            self._made = answer
 
     def _refuse(self, status: int, why: str) -> None:
         """Answer what is no request to be served, and close: where the next one would begin is not known."""

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from emaillab.message.dissect import Part
 
 Octets = bytes | memoryview
+MOST_PARTS = 20_000
+"""How many parts of a message are numbered; SIMPLIFIED: what follows is part of BODY[] and of no part."""
 
 
 class Letter:
@@ -43,7 +45,7 @@ class Letter:
         """The whole message as a tree of parts."""
         from emaillab.message.dissect import dissect  # most sessions only list: they never pay for this
 
-        return dissect(self.raw)
+        return dissect(self.raw, max_parts=MOST_PARTS)
 
     def section(self, section: Section) -> Octets | None:
         """Return the octets of a section, None when there is no such part.

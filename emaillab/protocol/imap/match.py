@@ -19,7 +19,9 @@ from collections.abc import Iterator
 from datetime import date
 from typing import TYPE_CHECKING
 
+from emaillab.message.charsets import decode_raw
 from emaillab.message.fields import Header, parse_date
+from emaillab.protocol.imap.letter import MOST_PARTS
 from emaillab.protocol.imap.view import StoredMessage
 
 if TYPE_CHECKING:
@@ -59,13 +61,17 @@ def has_text(message: StoredMessage, text: str, *, with_headers: bool) -> bool:
 def _texts(part: Part, *, with_headers: bool) -> Iterator[str]:
     """Yield the decoded texts of a message; headers of embedded messages are text of its body, those of parts are not.
 
-    What is a message or a report, but has no parts, is text: delivery-status, partial, external-body.
+    What is a message, a report or a multipart, but has no parts, is text: delivery-status, partial, external-body. What
+    stands behind the last of too many parts is text, too.
     """
-    for inner in part.walk():
+    count, inner = 0, part
+    for count, inner in enumerate(part.walk(), start=1):  # noqa: B007
         if with_headers or (inner.parent is not None and inner.parent.content_type.startswith("message/")):
             yield _header_text(inner.header)
-        if inner.content_type.startswith(("text/", "message/")) and not inner.children:
+        if not inner.children and inner.content_type.startswith(("text/", "message/", "multipart/")):
             yield inner.text
+    if count >= MOST_PARTS:
+        yield decode_raw(part.raw[inner.body_span[0] :])
 
 
 def _header_text(header: Header) -> str:

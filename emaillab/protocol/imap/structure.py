@@ -19,21 +19,38 @@ if TYPE_CHECKING:
     from emaillab.message.fields import Address
 
 DEEPEST = 100  # levels of parts shown; SIMPLIFIED: what lies deeper is shown closed, no client opens it
+MOST_ADDRESS_OCTETS = 200_000
+"""How many octets of address fields one answer reads; SIMPLIFIED: who comes later is named in BODY[HEADER] alone."""
 
 
-def envelope(header: Header) -> bytes:
+class _Room:
+    """What is left of `MOST_ADDRESS_OCTETS`."""
+
+    def __init__(self) -> None:
+        self.octets = MOST_ADDRESS_OCTETS
+
+    def take(self, body: bytes) -> bytes:
+        """Return as many whole addresses as there is room for."""
+        if len(body) > self.octets:
+            body = body[: body.rfind(b",", 0, self.octets) + 1]
+        self.octets -= len(body)
+        return body
+
+
+def envelope(header: Header, room: _Room | None = None) -> bytes:
     """Write date, subject, from, sender, reply-to, to, cc, bcc, in-reply-to, message-id; Sender defaults to From.
 
     Source: RFC 9051 §7.5.2 "ENVELOPE".
     """
-    from_ = _addresses(header.get("From"))
-    defaulted = [_addresses(header.get(name)) for name in ("Sender", "Reply-To")]
+    room = room or _Room()
+    from_ = _addresses(header.get("From"), room)
+    defaulted = [_addresses(header.get(name), room) for name in ("Sender", "Reply-To")]
     fields = [
         _body(header.get("Date")),
         _body(header.get("Subject")),
         from_,
         *(from_ if value == b"NIL" else value for value in defaulted),
-        *(_addresses(header.get(name)) for name in ("To", "Cc", "Bcc")),
+        *(_addresses(header.get(name), room) for name in ("To", "Cc", "Bcc")),
         _body(header.get("In-Reply-To")),
         _body(header.get("Message-ID")),
     ]
@@ -44,10 +61,10 @@ def _body(field: Field | None) -> bytes:
     return b"NIL" if field is None else _string(field.body)
 
 
-def _addresses(field: Field | None) -> bytes:
+def _addresses(field: Field | None, room: _Room) -> bytes:
     """Write an address list; a group stands between two addresses that have no host."""
     written: list[bytes] = []
-    for group in parse_address_groups(field.body) if field else []:
+    for group in parse_address_groups(room.take(field.body)) if field else []:
         members = [_address(member) for member in group.members]
         if group.name is not None:
             members = [b"(NIL NIL %b NIL)" % _text(group.name), *members, b"(NIL NIL NIL NIL)"]
@@ -71,39 +88,78 @@ def _string(octets: bytes) -> bytes:
     return string(octets.replace(b"\0", b"\x80"))
 
 
-def structure(part: Part, *, extended: bool, depth: int = 0) -> bytes:
+def structure(part: Part, *, extended: bool) -> bytes:
     """Write the outline of a part: BODYSTRUCTURE with extension data, BODY without.
 
     Source: RFC 9051 §7.5.2 "BODYSTRUCTURE".
     """
-    kind, _, subtype = part.content_type.partition("/")
-    if kind == "multipart" and part.children and depth < DEEPEST:
-        children = b"".join(structure(child, extended=extended, depth=depth + 1) for child in part.children)
-        tail = [_params(part.params), *_placement(part)] if extended else []
-        return b"(" + b" ".join([children, _label(subtype), *tail]) + b")"
-    if kind == "multipart":  # QUIRK: without any part; the grammar wants one
-        kind, subtype = "text", "plain"
-    fields = _basic_fields(part, kind, subtype)
-    if kind == "message" and subtype in {"rfc822", "global"}:
-        if part.children and depth < DEEPEST:
+    outline = _Outline(extended)
+    outline.add(part, 0)
+    return b"".join(outline.written)
+
+
+class _Outline:
+    """An outline that is being written, piece by piece, so that no piece is copied once for each level around it."""
+
+    def __init__(self, extended: bool) -> None:
+        self.extended = extended
+        self.written: list[bytes] = []
+        self.room = _Room()
+        # What parts without parts have before and behind their size and lines: alike where their headers are.
+        self.known: dict[tuple[bytes, str], tuple[bytes, bytes, bool]] = {}
+
+    def add(self, part: Part, depth: int) -> None:
+        """Write a part and what is in it."""
+        if not part.children or depth >= DEEPEST:
+            self.add_leaf(part)
+            return
+        kind, _, subtype = part.content_type.partition("/")
+        if kind == "multipart":
+            self.written.append(b"(")
+            for child in part.children:
+                self.add(child, depth + 1)
+            tail = [_params(part.params), *_placement(part)] if self.extended else []
+            self.written.append(b" " + b" ".join([_label(subtype), *tail]) + b")")
+        elif kind == "message" and subtype in {"rfc822", "global"}:
             inner = part.children[0]
-            outline = structure(inner, extended=extended, depth=depth + 1)
-            fields += [envelope(inner.header), outline, _lines(part)]
+            fields = [*_basic_fields(part, kind, subtype), _size(part), envelope(inner.header, self.room)]
+            self.written.append(b"(" + b" ".join(fields) + b" ")
+            self.add(inner, depth + 1)
+            self.written.append(b" " + _lines(part) + self.tail(part) + b")")
         else:
+            self.add_leaf(part)
+
+    def add_leaf(self, part: Part) -> None:
+        """Write a part as one that holds no others."""
+        key = part.raw[slice(*part.header_span)], part.default_type
+        known = self.known.get(key)
+        if known is None:
+            known = self.known[key] = self.leaf(part)
+        before, behind, is_text = known
+        self.written.append(before + _size(part) + (b" " + _lines(part) if is_text else b"") + behind)
+
+    def leaf(self, part: Part) -> tuple[bytes, bytes, bool]:
+        """Write what stands before and behind size and lines. Returns: these, and whether there are lines."""
+        kind, _, subtype = part.content_type.partition("/")
+        if kind == "multipart":  # QUIRK: without any part; the grammar wants one
+            kind, subtype = "text", "plain"
+        fields = _basic_fields(part, kind, subtype)
+        if kind == "message" and subtype in {"rfc822", "global"}:
             fields[:2] = [b'"APPLICATION"', b'"OCTET-STREAM"']  # the grammar wants an inner message
-    if kind == "text":
-        fields.append(_lines(part))
-    if extended:
-        fields += [_body(part.header.get("Content-MD5")), *_placement(part)]
-    return b"(" + b" ".join(fields) + b")"
+        return b"(" + b" ".join(fields) + b" ", self.tail(part) + b")", kind == "text"
+
+    def tail(self, part: Part) -> bytes:
+        """Write the extension data of a part that is no multipart."""
+        if not self.extended:
+            return b""
+        return b" " + b" ".join([_body(part.header.get("Content-MD5")), *_placement(part)])
 
 
 def _basic_fields(part: Part, kind: str, subtype: str) -> list[bytes]:
-    """Write type, parameters, id, description, encoding, octets."""
+    """Write type, parameters, id, description, encoding."""
     params = part.params
     if kind == "text" and "charset" not in params:
         params = {"charset": "us-ascii", **params}  # the default: RFC 2045 §5.2
-    start, end = part.body_span
     return [
         _label(kind),
         _label(subtype),
@@ -111,8 +167,12 @@ def _basic_fields(part: Part, kind: str, subtype: str) -> list[bytes]:
         _body(part.header.get("Content-ID")),
         _body(part.header.get("Content-Description")),
         _label(part.encoding or "7bit"),
-        b"%d" % (end - start),
     ]
+
+
+def _size(part: Part) -> bytes:
+    start, end = part.body_span
+    return b"%d" % (end - start)
 
 
 def _lines(part: Part) -> bytes:

@@ -63,3 +63,16 @@ def test_addresses_without_a_group_or_bracket() -> None:
 def test_comments_nest_and_quotation_marks_do_not_count_in_them() -> None:
     assert strip_comments(b'a (b (c) " d) "(e)" f').split() == [b"a", b'"(e)"', b"f"]
     assert strip_comments(b"a (never closed") == b"a  "
+
+
+@pytest.mark.parametrize("end", [b"\r\n", b"\n"])
+def test_a_field_of_a_long_header_is_found_as_in_a_short_one(end: bytes) -> None:
+    names = [b"first", b"To", b"to ", b"X-To", b"T", b"Last", b"Cc\t", b"\xc3\x84"]
+    lines = [name + b": a" + end + b" To: folded" + end for name in names for _ in range(2)]
+    for filler in (b"X: y" + end, b"junk" + end):
+        raw = b"".join([lines[0], filler * 6_000, *lines[1:]]) + end
+        header, read = parse_header(raw), parse_header(raw)
+        assert len(read) > 0
+        read.all("To")
+        for name in ("FIRST", "to", "x-to", "t", "last", "cc", "junk", "Ä", "x", "none", "To: folded", "a.b"):
+            assert header.get(name) == read.get(name), name

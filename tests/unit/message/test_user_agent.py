@@ -265,3 +265,15 @@ def test_r5_save_to_mbox_maildir_and_imap(tmp_path: Path) -> None:
             client.login("bob", "secret")
             save_imap(raw, client, "INBOX")
         assert list(host.letters("bob")) == [raw]
+
+
+def test_an_answer_refers_to_the_first_and_the_latest_of_very_many_letters() -> None:
+    chain = b" ".join(b"<%d@b.c>" % number for number in range(1_000))
+    answer = reply(
+        b"From: a@b.c\r\nMessage-ID: <own@b.c>\r\nReferences: " + chain + b"\r\n\r\nhi\r\n",
+        "",
+        from_="bob@hamburger.edu",
+    )
+    references = str(answer["References"]).split()
+    assert len(references) == 100
+    assert (references[0], references[1], references[-1]) == ("<0@b.c>", "<902@b.c>", "<own@b.c>")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from emaillab.engine import Output, Pause, Signal, Step
+from emaillab.engine import Elsewhere, Output, Pause, Signal, Step
 from emaillab.protocol.backend import Session
 from emaillab.protocol.http.server import MAX_HEADER, HttpServer
 
@@ -41,8 +41,17 @@ def server(application: Any = echo, **options: Any) -> HttpServer:
     return HttpServer(application, Session("b.example", "192.0.2.7"), **options)
 
 
+def pull(engine: HttpServer) -> Output | None:
+    """Return what the engine says next, as a driver sees it that does all work at once."""
+    item = engine.pull()
+    while isinstance(item, Elsewhere):
+        item.work()
+        item = engine.pull()
+    return item
+
+
 def pulled(engine: HttpServer) -> list[Output]:
-    return list(iter(engine.pull, None))
+    return list(iter(lambda: pull(engine), None))
 
 
 def bodies(said: bytes) -> list[bytes]:
@@ -116,11 +125,11 @@ def test_content_is_asked_for_only_as_the_client_reads() -> None:
 
     engine = server(endless)
     engine.feed(GET)
-    sizes = [len(engine.pull() or b"") for _ in range(20) if engine.pull() is not Signal.COMMIT]
+    sizes = [len(pull(engine) or b"") for _ in range(20) if pull(engine) is not Signal.COMMIT]
     assert max(sizes) < 70_000
     assert len(given) < 20
     engine.disconnected()
-    assert engine.pull() is None
+    assert pull(engine) is None
 
 
 @pytest.mark.parametrize(
@@ -190,6 +199,44 @@ def test_the_store_commits_before_the_response() -> None:
     assert isinstance(out[1], bytes)
 
 
+def test_a_page_is_made_elsewhere_and_its_store_committed_there() -> None:
+    done: list[str] = []
+
+    def application(environ: Any, start_response: Any) -> list[bytes]:
+        done.append("made")
+        start_response("200 OK", [])
+        return [b"page"]
+
+    engine = server(application, commit=lambda: done.append("committed"))
+    engine.feed(GET)
+    work = engine.pull()
+    assert isinstance(work, Elsewhere)
+    assert done == []
+    work.work()
+    assert done == ["made", "committed"]
+    assert pulled(engine)[0] is Signal.COMMIT
+
+
+def test_a_browser_that_leaves_while_its_page_is_made_costs_nothing() -> None:
+    engine = server()
+    engine.feed(GET)
+    work = engine.pull()
+    assert isinstance(work, Elsewhere)
+    engine.disconnected()
+    work.work()
+    assert engine.pull() is None
+    assert engine.errors == []
+
+
+def test_a_store_that_fails_where_the_page_is_made_is_told() -> None:
+    def full() -> None:
+        raise OSError("disk full")
+
+    said = server(commit=full).receive(GET)
+    assert said.startswith(b"HTTP/1.1 503 ")
+    assert bodies(said) == [b"The store failed: disk full; please try again.\n"]
+
+
 def test_an_application_can_ask_for_its_answer_to_wait() -> None:
     def slow(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ["PATH_INFO"] != "/a":
@@ -206,7 +253,7 @@ def test_an_application_can_ask_for_its_answer_to_wait() -> None:
 def test_what_could_not_be_kept_is_not_confirmed() -> None:
     engine = server()
     engine.feed(GET)
-    assert engine.pull() is Signal.COMMIT
+    assert pull(engine) is Signal.COMMIT
     engine.commit_failed("the store failed: disk full")
     said = b"".join(item for item in pulled(engine) if isinstance(item, bytes))
     assert said.startswith(b"HTTP/1.1 503 ")
@@ -231,8 +278,8 @@ def test_an_application_is_told_when_nobody_reads_any_more() -> None:
 
     engine = server(application)
     engine.feed(GET)
-    engine.pull()
-    engine.pull()
+    pull(engine)
+    pull(engine)
     engine.disconnected()
     assert closed == [True]
     assert len(engine.errors) == 1

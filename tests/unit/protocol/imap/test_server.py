@@ -1,5 +1,6 @@
 """What dialogues cannot show: two sessions on one mailbox, commits, large messages, limits, failures."""
 
+import re
 import tracemalloc
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -8,6 +9,7 @@ import pytest
 
 from emaillab.engine import Outcome, Signal, Step
 from emaillab.protocol.backend import Session
+from emaillab.protocol.imap.letter import MOST_PARTS
 from emaillab.protocol.imap.server import ImapServer
 from emaillab.protocol.imap.session import LINE_LIMIT
 from tests.dialogues.fakes import RECEIVED_AT, FakeHost, FakeMailbox
@@ -332,3 +334,28 @@ def test_the_date_of_an_appended_message_is_the_hosts_own_without_one() -> None:
     one = open_session(host)
     one.receive(b"c APPEND INBOX {2+}\r\nhi\r\n")
     assert inbox(host).entries()[0].internal_date == RECEIVED_AT == datetime(2024, 5, 1, 8, 0, tzinfo=UTC)
+
+
+# Letters that would cost much
+
+
+def test_of_too_many_parts_the_last_are_no_parts_but_are_found_and_fetched() -> None:
+    parts = b"".join(b"--b\r\n\r\npart %d.\r\n" % number for number in range(1, MOST_PARTS + 100))
+    letter = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + parts + b"--b--\r\n"
+    server = open_session(FakeHost([letter]))
+    last = MOST_PARTS - 1  # the message is one of them
+    assert b"part %d." % last in server.receive(b"c FETCH 1 BODY.PEEK[%d]\r\n" % last)
+    assert b"NIL" in server.receive(b"d FETCH 1 BODY.PEEK[%d]\r\n" % (last + 1))
+    assert server.receive(b"e FETCH 1 BODY\r\n").count(b'"TEXT"') == last
+    for sought in (b"part 7.", b"part %d." % last, b"part %d." % (MOST_PARTS + 50)):
+        assert b"* SEARCH 1\r\n" in server.receive(b'f SEARCH BODY "%b"\r\n' % sought)
+    assert letter in server.receive(b"g FETCH 1 BODY.PEEK[]\r\n")
+
+
+def test_an_envelope_names_whole_addresses_of_a_list_too_long() -> None:
+    people = [b"u%d@b.example" % number for number in range(20_000)]
+    letter = b"From: a@b.example\r\nTo: " + b",\r\n ".join(people) + b"\r\n\r\nhi\r\n"
+    said = open_session(FakeHost([letter])).receive(b"c FETCH 1 ENVELOPE\r\n")
+    named = re.findall(rb'\(NIL NIL "(u\d+)" "b.example"\)', said)
+    assert 10_000 < len(named) < 20_000
+    assert [name + b"@b.example" for name in named] == people[: len(named)]
