@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Callable, Iterator
 
@@ -19,6 +20,16 @@ from emaillab.engine import Elsewhere, Output, Pause, Signal, Step
 
 # Looking a member up on its Enum costs as much as a function call, and the loop below does it for every unit.
 _START_TLS = Signal.START_TLS
+
+
+def found_elsewhere(chunks: Iterator[bytes]) -> Iterator[bytes | Elsewhere]:
+    """Yield chunks that take long to be found, each after the work that finds it."""
+    found: list[bytes] = []
+    find = Elsewhere(lambda: found.extend(itertools.islice(chunks, 1)))
+    yield find
+    while found:
+        yield found.pop()
+        yield find
 
 
 class BaseEngine:
@@ -29,7 +40,7 @@ class BaseEngine:
 
     def __init__(self) -> None:
         self.errors: list[Exception] = []
-        self._out: deque[Output | Iterator[bytes]] = deque()
+        self._out: deque[Output | Iterator[bytes | Elsewhere]] = deque()
         self._produced = 0  # octets said since the connection began
         self._paused = False  # until the driver has started TLS
 
@@ -51,6 +62,8 @@ class BaseEngine:
                     self._paused = head is _START_TLS
                     return head
                 chunk = self._next_chunk(head)
+                if isinstance(chunk, Elsewhere):
+                    return chunk
                 if chunk:
                     self._produced += len(chunk)
                     return chunk
@@ -89,8 +102,8 @@ class BaseEngine:
         """Find more to say; False when more octets are needed first."""
         raise NotImplementedError
 
-    def _next_chunk(self, body: Iterator[bytes]) -> bytes:
-        """Return the next chunk of the body in hand, none when that was all.
+    def _next_chunk(self, body: Iterator[bytes | Elsewhere]) -> bytes | Elsewhere:
+        """Return the next chunk of the body in hand, or the work that finds it; none when that was all.
 
         A body that breaks off ends the session: half said is worse.
         """

@@ -28,7 +28,7 @@ from pathlib import Path
 
 import pytest
 
-from emaillab.engine import Signal
+from emaillab.engine import Elsewhere, Signal
 from emaillab.protocol.backend import Session
 from emaillab.protocol.machine import CLOSED, Machine
 from tests.dialogues.fakes import RECEIVED_AT, FakeHost, machine, unescaped
@@ -89,6 +89,8 @@ def drive(server: Machine) -> bytes:
     while (item := server.pull()) is not None:
         if isinstance(item, bytes):
             out += item
+        elif isinstance(item, Elsewhere):
+            item.work()
     return out
 
 

@@ -64,7 +64,8 @@ class ImapReply:
     """The tagged line that ends a command, and what goes before it.
 
     `code` is the response code without its brackets. `untagged` are whole lines with their line ends; `data` yields
-    what is too large or comes too late for that, and goes out before the tagged line.
+    what is too large or comes too late for that, and goes out before the tagged line; where it is `slow` to be found,
+    others are served meanwhile.
     """
 
     outcome: Outcome
@@ -73,6 +74,7 @@ class ImapReply:
     untagged: tuple[bytes, ...] = ()
     durable: bool = False
     data: Iterator[bytes | memoryview] | None = None
+    slow: bool = False
     then: Signal | None = None
     pause_s: float = 0.0
     tag: bytes = b"*"

@@ -39,6 +39,7 @@ _NAME = re.compile(rb"[A-Z0-9.\-]+(?=[ )\[]|\Z)", re.IGNORECASE)
 _MACRO = re.compile(rb"(ALL|FAST|FULL)\Z", re.IGNORECASE)
 _PARTIAL = re.compile(rb"<(\d{1,19})\.([1-9]\d{0,18})>")
 
+_AT_HAND = frozenset(("FLAGS", "UID", "INTERNALDATE", "RFC822.SIZE"))
 _FAST = ("FLAGS", "INTERNALDATE", "RFC822.SIZE")
 MACROS = {"FAST": _FAST, "ALL": (*_FAST, "ENVELOPE"), "FULL": (*_FAST, "ENVELOPE", "BODY")}
 
@@ -64,6 +65,13 @@ class FetchItem:
     def __post_init__(self) -> None:
         label = self._written(b"", b"<%d>" % self.partial[0] if self.partial else b"")
         object.__setattr__(self, "label", label)
+
+    @property
+    def takes_apart(self) -> bool:
+        """True when a letter must be taken apart for it; flags, dates, sizes and the whole letter are at hand."""
+        if self.section is None:
+            return self.name not in _AT_HAND
+        return self.section != Section()
 
     @property
     def marks_seen(self) -> bool:

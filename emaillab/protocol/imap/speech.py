@@ -26,6 +26,7 @@ from typing import Any, ClassVar, cast
 
 from emaillab.engine import Outcome, Signal
 from emaillab.protocol.backend import Work
+from emaillab.protocol.base import found_elsewhere
 from emaillab.protocol.framing.framer import FramingError
 from emaillab.protocol.framing.literals import LiteralTooBig
 from emaillab.protocol.imap.fetch import chunks
@@ -113,11 +114,12 @@ class ImapMachine(Machine[ImapReply]):
         """Queue untagged data, news of the mailbox and the tagged line; behind a commit, all of it waits for that."""
         reply = replace(reply, tag=self._tag)
         lines = self._lines(reply, self._name)
+        said = found_elsewhere(chunks(lines)) if reply.slow else chunks(lines)
         if reply.durable:
             self._promise = reply
-            self._out += (Signal.COMMIT, chunks(lines))
+            self._out += (Signal.COMMIT, said)
         elif reply.data is not None:
-            self._out += (Signal.FLUSH, chunks(lines))
+            self._out += (Signal.FLUSH, said)
         else:
             self._out.append(b"".join(lines))
 

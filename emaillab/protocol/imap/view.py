@@ -39,6 +39,10 @@ class StoredMessage(NamedTuple):
     view: View
 
 
+HEAVY = 1 << 16
+"""Octets of letters above which looking into them is work that others should not have to wait for."""
+
+
 class View:
     """A session's view of its selected mailbox: `told` is what the client knows, `now` what the store holds."""
 

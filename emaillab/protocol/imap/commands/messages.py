@@ -20,7 +20,7 @@ from emaillab.protocol.imap.letter import Octets
 from emaillab.protocol.imap.results import FetchResult, Response
 from emaillab.protocol.imap.session import BACK, SELECTED, ImapSession, no, verb
 from emaillab.protocol.imap.sets import SequenceSet, parse_set
-from emaillab.protocol.imap.view import View, same_flags
+from emaillab.protocol.imap.view import HEAVY, View, same_flags
 from emaillab.protocol.table import Table
 
 # store-att-flags = (["+" / "-"] "FLAGS" [".SILENT"]) SP (flag-list / (flag *(SP flag)))      RFC 9051 §9
@@ -73,7 +73,8 @@ class MessageCommands(ImapSession):
         if uid or UID in items:  # QUIRK: first, because some clients read no further to find it
             items = (UID, *(item for item in items if item != UID))
         asked = [(position, self._with_flags(items) if position in seen else items) for position in positions]
-        return ImapReply(Outcome.OK, "fetched", data=_fetched(view, asked), durable=bool(seen))
+        slow = _is_slow(view, positions, items)
+        return ImapReply(Outcome.OK, "fetched", data=_fetched(view, asked), slow=slow, durable=bool(seen))
 
     def _with_flags(self, items: tuple[FetchItem, ...]) -> tuple[FetchItem, ...]:
         """Add to items what must be told of a message whose flags the FETCH itself has changed."""
@@ -129,6 +130,14 @@ def _change(view: View, positions: Sequence[int], sign: str, flags: frozenset[st
             view.change(entry, wanted)
             changed.add(position)
     return changed
+
+
+def _is_slow(view: View, positions: Sequence[int], items: tuple[FetchItem, ...]) -> bool:
+    """Tell whether some letter has to be taken apart that takes its time."""
+    if not any(item.takes_apart for item in items):
+        return False
+    entries = map(view.entry, positions)
+    return any(entry is not None and entry.size > HEAVY for entry in entries)
 
 
 def _fetched(view: View, asked: list[tuple[int, tuple[FetchItem, ...]]]) -> Iterator[Octets]:

@@ -12,10 +12,10 @@ from typing import ClassVar
 from emaillab.engine import Outcome
 from emaillab.protocol.imap.client_session import ImapClientSession
 from emaillab.protocol.imap.grammar import ImapReply, string
-from emaillab.protocol.imap.keys import CHARSETS, Keys, Test
+from emaillab.protocol.imap.keys import CHARSETS, Keys, Test, any_reads
 from emaillab.protocol.imap.search import BASIC_KEYS, parse_charset, parse_keys
 from emaillab.protocol.imap.session import BACK, SELECTED, ImapSession, verb
-from emaillab.protocol.imap.view import StoredMessage, View
+from emaillab.protocol.imap.view import HEAVY, StoredMessage, View
 from emaillab.protocol.machine import Refusal
 from emaillab.protocol.table import Table
 
@@ -50,7 +50,9 @@ class SearchCommands(ImapSession):
         keys = parse_keys(cursor, charset, self._SEARCH_KEYS)
         for numbers in keys.number_sets():
             self.positions(numbers, uid=False)
-        return ImapReply(Outcome.OK, "searched", data=_found(self.selected, keys, uid=uid))
+        view = self.selected
+        slow = any_reads(keys.keys) and view.mailbox.status().size > HEAVY
+        return ImapReply(Outcome.OK, "searched", data=_found(view, keys, uid=uid), slow=slow)
 
 
 def _found(view: View, keys: Keys, *, uid: bool) -> Iterator[bytes]:
