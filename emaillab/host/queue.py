@@ -9,9 +9,12 @@
 >>> noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
 >>> bob = QueuedRecipient(Recipient("bob@hamburger.edu"))
 >>> queue.add(QueuedLetter("q1", "alice@crepes.fr", noon, (bob,), b"hi"), noon)
->>> queue.next_due() == noon, [letter.id for letter in queue.due(noon)]
-(True, ['q1'])
->>> queue.put_off(queue.letters()[0], ["bob@hamburger.edu"], "no answer", noon)
+>>> queue.next_due() == noon
+True
+>>> [letter] = queue.take(noon)
+>>> letter.id, queue.next_due(), queue.take(noon)
+('q1', None, [])
+>>> queue.put_off(letter, ["bob@hamburger.edu"], "no answer", noon)
 []
 >>> queue.next_due().isoformat(), queue.letters()[0].recipients[0].attempts
 ('2026-03-02T12:30:00+00:00', 1)
@@ -19,6 +22,8 @@
 
 from __future__ import annotations
 
+import heapq
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -40,71 +45,131 @@ def rfc_schedule(attempts: int) -> timedelta:
 
 
 class Queue:
-    """The letters that a host still has to hand on. Changes are durable after the store's next commit."""
+    """The letters that a host still has to hand on. Changes are durable after the store's next commit.
+
+    A recipient for whom an attempt is under way is taken: it is off the timetable until the attempt has come to
+    something. Any thread may add letters; whoever takes them is one thread alone.
+    """
 
     def __init__(
         self, shelf: QueueStore, schedule: Schedule = rfc_schedule, give_up_after: timedelta = GIVE_UP_AFTER
     ) -> None:
         self._shelf, self.schedule, self.give_up_after = shelf, schedule, give_up_after
         self._letters = {letter.id: _reopened(letter) for letter in shelf.queued()}
+        self._places = {id: place for place, id in enumerate(self._letters)}  # in the order in which they came
+        self._next_place = len(self._places)
+        self._taken: set[tuple[str, str]] = set()  # queue id, forward-path
+        self._timetable: list[tuple[datetime, int, str]] = []  # a heap of moments, places and queue ids
+        self._lock = threading.Lock()  # over the timetable; never held while the store is asked
+        self._watchers: list[Callable[[], None]] = []
+        for letter in self._letters.values():
+            self._enter(letter)
 
     def __len__(self) -> int:
         return len(self._letters)
+
+    def watch(self, added: Callable[[], None]) -> None:
+        """Have something called for every letter that is added, by whoever adds it."""
+        self._watchers.append(added)
+
+    def unwatch(self, added: Callable[[], None]) -> None:
+        """Have it called no more; harmless when it is not."""
+        if added in self._watchers:
+            self._watchers.remove(added)
 
     def add(self, letter: QueuedLetter, first_at: datetime) -> None:
         """Put a letter into the queue; its first attempt is due at `first_at`."""
         waiting = tuple(replace(recipient, next_at=first_at) for recipient in letter.recipients)
         letter = replace(letter, recipients=waiting)
         self._shelf.enqueue(letter)
-        self._letters[letter.id] = replace(letter, content=b"", size=len(letter.content))
+        letter = replace(letter, content=b"", size=len(letter.content))
+        with self._lock:
+            self._places[letter.id] = self._next_place
+            self._next_place += 1
+            self._letters[letter.id] = letter
+        self._enter(letter)
+        for added in tuple(self._watchers):
+            added()
 
     def letters(self) -> list[QueuedLetter]:
         """Return all letters, without their content, in the order in which they came."""
-        return list(self._letters.values())
+        with self._lock:
+            return list(self._letters.values())
+
+    def get(self, id: str) -> QueuedLetter | None:
+        """Return a letter without its content, or None when it does not wait here any more."""
+        return self._letters.get(id)
 
     def content(self, letter: QueuedLetter) -> bytes:
-        """Return a letter's octets."""
+        """Return a letter's octets. Raises: KeyError when it does not wait here any more."""
         return self._shelf.queued_content(letter.id)
 
     def next_due(self, *, fresh: bool = False) -> datetime | None:
         """Return when the next attempt is due, or None; `fresh` looks only at letters never tried before."""
-        moments = [
-            recipient.next_at
-            for letter in list(self._letters.values())
-            for recipient in letter.recipients
-            if recipient.next_at is not None and not (fresh and recipient.attempts)
-        ]
-        return min(moments, default=None)
+        if fresh:
+            moments = [r.next_at for letter in self.letters() for r in self._waiting(letter) if not r.attempts]
+            return min((at for at in moments if at is not None), default=None)
+        with self._lock:
+            while self._timetable:
+                at, _, id = self._timetable[0]
+                letter = self._letters.get(id)
+                if letter is not None and any(r.next_at == at for r in self._waiting(letter)):
+                    return at
+                heapq.heappop(self._timetable)
+        return None
 
-    def due(self, now: datetime) -> list[QueuedLetter]:
-        """Return the letters with an attempt due, each with only those recipients."""
+    def take(self, now: datetime) -> list[QueuedLetter]:
+        """Take the letters with an attempt due, each with only those recipients, in the order in which they came.
+
+        Each recipient comes back by `done`, `put_off` or `give_back`.
+        """
+        due: dict[int, str] = {}
+        with self._lock:
+            while self._timetable and self._timetable[0][0] <= now:
+                _, place, id = heapq.heappop(self._timetable)
+                due[place] = id
         found = []
-        for letter in list(self._letters.values()):
-            ready = tuple(r for r in letter.recipients if r.next_at is not None and r.next_at <= now)
-            if ready and not self._shelf.is_queued(letter.id):
-                del self._letters[letter.id]  # its commit failed: whoever sent it was told so, and still has it
-            elif ready:
-                found.append(replace(letter, recipients=ready))
+        for _, id in sorted(due.items()):
+            letter = self._letters.get(id)
+            ready = () if letter is None else tuple(r for r in self._waiting(letter) if r.next_at and r.next_at <= now)
+            if letter is None or not ready:
+                continue
+            if not self._shelf.is_queued(id):
+                self._forget(id)  # its commit failed: whoever sent it was told so, and still has it
+                continue
+            self._taken.update((id, recipient.forward_path) for recipient in ready)
+            found.append(replace(letter, recipients=ready))
         return found
+
+    def give_back(self, letter: QueuedLetter) -> None:
+        """Put recipients that were taken back on the timetable, as if there had been no attempt."""
+        self._taken.difference_update((letter.id, recipient.forward_path) for recipient in letter.recipients)
+        if (kept := self._letters.get(letter.id)) is not None:
+            self._enter(kept)
 
     def done(self, letter: QueuedLetter, forward_paths: Iterable[str]) -> None:
         """Strike recipients off: the letter is delivered to them, or given up."""
-        gone = set(forward_paths)
-        kept = self._letters[letter.id]
+        gone, kept = set(forward_paths), self._letters.get(letter.id)
+        if kept is None:
+            return
         left = tuple(recipient for recipient in kept.recipients if recipient.forward_path not in gone)
-        if left:
-            self._letters[letter.id] = replace(kept, recipients=left)
-            for path in gone:
-                self._shelf.update_recipient(letter.id, path, state="DONE", attempts=0, next_at=None, last_reply="")
-        else:
-            del self._letters[letter.id]
+        if not left:
             self._shelf.dequeue(letter.id)
+            self._forget(letter.id)
+            return
+        for path in gone:
+            self._shelf.update_recipient(letter.id, path, state="DONE", attempts=0, next_at=None, last_reply="")
+        self._letters[letter.id] = replace(kept, recipients=left)
+        self._taken.difference_update((letter.id, path) for path in gone)
 
     def put_off(self, letter: QueuedLetter, forward_paths: Iterable[str], reply: str, now: datetime) -> list[str]:
         """Note a vain attempt and set the next one. Returns: the recipients whose time is over."""
+        kept = self._letters.get(letter.id)
+        if kept is None:
+            return []
         late, expired = set(forward_paths), []
         recipients = []
-        for recipient in self._letters[letter.id].recipients:
+        for recipient in kept.recipients:
             if recipient.forward_path in late:
                 attempts = recipient.attempts + 1
                 next_at = now + self.schedule(attempts)
@@ -113,8 +178,19 @@ class Queue:
                 recipient = replace(recipient, attempts=attempts, next_at=next_at, last_reply=reply)
                 self._remember(letter.id, recipient)
             recipients.append(recipient)
-        self._letters[letter.id] = replace(self._letters[letter.id], recipients=tuple(recipients))
+        self._letters[letter.id] = kept = replace(kept, recipients=tuple(recipients))
+        self._taken.difference_update((letter.id, path) for path in late)
+        self._enter(kept)
         return expired
+
+    def restore(self, id: str, before: QueuedLetter | None, taken: Iterable[str]) -> None:
+        """Go back to how a letter was, after the store has undone what became of it; these recipients stay taken."""
+        if before is not None:
+            with self._lock:
+                self._letters[id] = before
+                self._places.setdefault(id, self._next_place)
+                self._next_place += 1
+            self._taken.update((id, path) for path in taken)
 
     def retry_now(self, now: datetime) -> None:
         """Make every attempt due at once, as an operator's "flush" does."""
@@ -123,6 +199,25 @@ class Queue:
             for recipient in recipients:
                 self._remember(letter.id, recipient)
             self._letters[letter.id] = replace(letter, recipients=recipients)
+            self._enter(self._letters[letter.id])
+
+    def _waiting(self, letter: QueuedLetter) -> list[QueuedRecipient]:
+        """Return the recipients for whom no attempt is under way."""
+        return [r for r in letter.recipients if (letter.id, r.forward_path) not in self._taken]
+
+    def _enter(self, letter: QueuedLetter) -> None:
+        """Write a letter's next attempts into the timetable; entries that are out of date are passed over there."""
+        moments = {recipient.next_at for recipient in self._waiting(letter)}
+        with self._lock:
+            for at in moments:
+                if at is not None:
+                    heapq.heappush(self._timetable, (at, self._places[letter.id], letter.id))
+
+    def _forget(self, id: str) -> None:
+        with self._lock:
+            letter = self._letters.pop(id)
+            del self._places[id]
+        self._taken.difference_update((id, recipient.forward_path) for recipient in letter.recipients)
 
     def _remember(self, id: str, recipient: QueuedRecipient) -> None:
         self._shelf.update_recipient(

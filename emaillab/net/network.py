@@ -83,6 +83,10 @@ class Stream:
             missing -= len(pieces[-1])
         return b"".join(pieces)
 
+    def allow(self, seconds: float) -> None:
+        """Give the peer so long for what is read next; an answer that can never come is known at once."""
+        self.timeout_s = seconds
+
     def start_tls(self) -> None:
         """Encrypt the connection from here on. Raises: ConnectionError when the handshake fails."""
         self._buffer = b""  # what came before the handshake cannot be trusted (RFC 3207 §6)
@@ -158,7 +162,6 @@ class Network:
         self.transcripts: list[Transcript] = []
         self.services: dict[tuple[str, str], Service] = {}
         self.client_tls: Callable[[str], Any] = _no_tls
-        self.cause: str | None = None  # the session on whose behalf new ones are opened
         self.closed = False
         self._links: dict[frozenset[str], Link] = {}
         self._sessions = 0
@@ -186,8 +189,11 @@ class Network:
             raise ConnectionError(f"{service.host.name} cannot listen: this network is closed, make a new one")
         self.services[service.host.name, service.name] = service
 
-    def connect(self, client: End, server: str, service: str) -> Stream:
-        """Open a connection. Raises: ConnectionError when nothing listens there."""
+    def connect(self, client: End, server: str, service: str, *, cause: str | None = None) -> Stream:
+        """Open a connection. Args: cause: the session on whose behalf it is opened.
+
+        Raises: ConnectionError when nothing listens there.
+        """
         raise NotImplementedError
 
     def address(self, server: str, service: str) -> tuple[str, int]:
@@ -216,13 +222,13 @@ class Network:
             raise ConnectionRefusedError(f"{server} has no {service} service, or is down")
         return found
 
-    def _wire(self, client: End, service: Service) -> Wire:
+    def _wire(self, client: End, service: Service, cause: str | None = None) -> Wire:
         """Return a new connection's line and record."""
         link = self.link_between(client.name, service.host.name)
-        transcript = self._transcript(client, service) if self.record else None
+        transcript = self._transcript(client, service, cause) if self.record else None
         return Wire(self.clock, link, transcript, ended=self.ended)
 
-    def _transcript(self, client: End, service: Service) -> Transcript:
+    def _transcript(self, client: End, service: Service, cause: str | None) -> Transcript:
         server = service.host
         transcript = Transcript(
             protocol=service.protocol or service.name,
@@ -233,7 +239,7 @@ class Network:
             client_ip=client.ip,
             server_ip=server.ip,
             opened_s=self.clock.seconds,
-            cause=self.cause,
+            cause=cause,
             start=self.clock.start.isoformat(),
         )
         self.transcripts.append(transcript)
@@ -251,10 +257,10 @@ class MemoryNetwork(Network):
         super().__init__(clock)
         self._streams: weakref.WeakSet[MemoryStream] = weakref.WeakSet()
 
-    def connect(self, client: End, server: str, service: str) -> MemoryStream:
+    def connect(self, client: End, server: str, service: str, *, cause: str | None = None) -> MemoryStream:
         """Open a connection. Raises: ConnectionRefusedError when nothing listens there."""
         found = self._find(server, service)
-        wire = self._wire(client, found)
+        wire = self._wire(client, found, cause)
         stream = MemoryStream(self, client, found.host, wire)
         connection = Connection(found, client, wire, self.commit, self.id_of(wire))
         stream.attach(connection)

@@ -75,10 +75,10 @@ class TcpNetwork(Network):
         self._loop.start()
         self._loop.call(lambda: self._loop.watch(listener, READ, acceptor.accept))
 
-    def connect(self, client: End, server: str, service: str) -> TcpStream:
+    def connect(self, client: End, server: str, service: str, *, cause: str | None = None) -> TcpStream:
         """Open a connection through a real socket. Raises: ConnectionRefusedError when nothing listens there."""
         found = self._find(server, service)
-        wire = self._wire(client, found)
+        wire = self._wire(client, found, cause)
         stream = TcpStream(self, client, found.host, wire)
         self._callers[stream.port] = stream
         self._streams.add(stream)

@@ -1,4 +1,4 @@
-"""What does a client need of the network? Six calls, whatever carries the octets.
+"""What does a client need of the network? Seven calls, whatever carries the octets.
 
 >>> class Echo:
 ...     def __init__(self) -> None: self.sent = b""
@@ -6,6 +6,7 @@
 ...     def readline(self, limit: int = 8192) -> bytes: return self.sent
 ...     def read(self, count: int) -> bytes: return self.sent[:count]
 ...     def ready(self) -> bool: return b"\\n" in self.sent
+...     def allow(self, seconds: float) -> None: ...
 ...     def start_tls(self) -> None: ...
 ...     def close(self) -> None: ...
 >>> stream: Stream = Echo()
@@ -39,6 +40,12 @@ class Stream(Protocol):
 
     def ready(self) -> bool:
         """Tell whether a whole line has arrived, so that reading it would not wait. Never waits itself."""
+
+    def allow(self, seconds: float) -> None:
+        """Give the peer so long, from now on, for all that is read before the next such call.
+
+        What is sent has so long for each block. Without such a call every read has the stream's own time-out.
+        """
 
     def start_tls(self) -> None:
         """Encrypt the connection from here on. Raises: ConnectionError when the handshake fails."""
