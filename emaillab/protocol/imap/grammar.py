@@ -63,7 +63,7 @@ _CANONICAL = {flag.lower(): flag for flag in SYSTEM_FLAGS}
 class ImapReply:
     """The tagged line that ends a command, and what goes before it.
 
-    `code` is the response code without its brackets. `untagged` are whole lines with their line ends; `body` yields
+    `code` is the response code without its brackets. `untagged` are whole lines with their line ends; `data` yields
     what is too large or comes too late for that, and goes out before the tagged line.
     """
 
@@ -72,11 +72,13 @@ class ImapReply:
     code: bytes = b""
     untagged: tuple[bytes, ...] = ()
     durable: bool = False
-    body: Iterator[bytes | memoryview] | None = None
+    data: Iterator[bytes | memoryview] | None = None
     then: Signal | None = None
+    pause_s: float = 0.0
     tag: bytes = b"*"
 
     plain: ClassVar[bool] = False  # the mailbox may have news to tell before it
+    body: ClassVar[None] = None  # nothing ever comes after the tagged line
 
     def __bytes__(self) -> bytes:
         text = self.text.encode("ascii", "backslashreplace")
@@ -92,9 +94,10 @@ class GrammarError(Refusal):
     def __init__(self, at: int, expected: str, found: bytes) -> None:
         text = f"octet {at}: expected {expected}, found {shown(found) if found else 'the end'}"
         super().__init__(ImapReply(Outcome.BAD, text))
+        self.text = text
 
     def __str__(self) -> str:
-        return str(self.reply.text)
+        return self.text
 
 
 def shown(octets: bytes) -> str:

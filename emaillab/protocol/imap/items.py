@@ -1,4 +1,7 @@
-"""What does a FETCH ask for? Items, sections of a message, and parts of sections.
+"""What does a FETCH ask for, and what is the answer? Items: each knows how it is read, and how it is answered.
+
+A part of a server declares the items that it adds, by name, as functions that read what follows the name and return
+the item. An item reads the message itself only if its answer needs it: it asks for `message.letter` then.
 
 >>> items = parse_items(Cursor(b"(FLAGS body.peek[2.header.fields (Date From)]<0.100>)"))
 >>> [bytes(item) for item in items]
@@ -7,47 +10,43 @@
 (b'BODY[2.HEADER.FIELDS (Date From)]<0>', (2,))
 >>> [item.name for item in parse_items(Cursor(b"FAST"))]
 ['FLAGS', 'INTERNALDATE', 'RFC822.SIZE']
+>>> parse_items(Cursor(b"(UID XMOOD)"), BASIC_ITEMS | {"XMOOD": fetch_item(lambda message: [b"good"])})[1].render(None)
+[b'good']
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from emaillab.message.patterns import compiled
-from emaillab.protocol.imap.grammar import Cursor, astring
+from emaillab.protocol.imap.grammar import Cursor, date_time, flag_list
+from emaillab.protocol.imap.letter import Octets
+from emaillab.protocol.imap.section import Section, parse_section
+from emaillab.protocol.imap.structure import envelope, structure
+
+if TYPE_CHECKING:
+    from emaillab.protocol.imap.view import StoredMessage
+
+Render = Callable[["StoredMessage"], list[Octets]]
+"""Returns an item's value for one message, in pieces; large ones are views of the message, not copies."""
 
 # fetch-att       = "ENVELOPE" / "FLAGS" / "INTERNALDATE" / "RFC822" [".HEADER" / ".SIZE" / ".TEXT"] / "UID" /
 #                   "BODY" ["STRUCTURE"] / "BODY" section ["<" number "." nz-number ">"] /
 #                   "BODY.PEEK" section ["<" number "." nz-number ">"]                         RFC 3501 §9
-_NAME = re.compile(
-    rb"(?:BODY\.PEEK(?=\[)|BODY(?:STRUCTURE)?|ENVELOPE|FLAGS|INTERNALDATE|RFC822(?:\.(?:SIZE|HEADER|TEXT))?|UID)"
-    rb"(?=[ )\[]|\Z)",
-    re.IGNORECASE,
-)
+_NAME = re.compile(rb"[A-Z0-9.\-]+(?=[ )\[]|\Z)", re.IGNORECASE)
 _MACRO = re.compile(rb"(ALL|FAST|FULL)\Z", re.IGNORECASE)
-# section-spec    = section-msgtext / (section-part ["." section-text])
-# section-part    = nz-number *("." nz-number)       section-text = section-msgtext / "MIME"
-_PART = compiled(rb"[1-9]\d{0,8}(?:\.[1-9]\d{0,8})*+")
-# section-msgtext = "HEADER" / "HEADER.FIELDS" [".NOT"] SP header-list / "TEXT"
-_TEXT = re.compile(rb"(HEADER(?:\.FIELDS(?:\.NOT)?)?|TEXT|MIME)(?=[ \]])", re.IGNORECASE)
 _PARTIAL = re.compile(rb"<(\d{1,19})\.([1-9]\d{0,18})>")
 
 _FAST = ("FLAGS", "INTERNALDATE", "RFC822.SIZE")
 MACROS = {"FAST": _FAST, "ALL": (*_FAST, "ENVELOPE"), "FULL": (*_FAST, "ENVELOPE", "BODY")}
 
+_EXPECTED = "an item to fetch, such as FLAGS, UID, ENVELOPE or BODY[]"
 
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A section of a message: a part's number, what of that part, and which fields."""
 
-    part: tuple[int, ...] = ()
-    text: str = ""  # "", "HEADER", "HEADER.FIELDS", "HEADER.FIELDS.NOT", "TEXT" or "MIME"
-    fields: tuple[bytes, ...] = ()
-
-    def __bytes__(self) -> bytes:
-        spec = ".".join([*map(str, self.part), *([self.text] if self.text else [])]).encode()
-        return spec + (b" (" + b" ".join(map(astring, self.fields)) + b")" if self.fields else b"")
+def _unread(message: StoredMessage) -> list[Octets]:
+    raise TypeError("only an item that was read from a command knows its answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +57,13 @@ class FetchItem:
     section: Section | None = None
     peek: bool = False
     partial: tuple[int, int] | None = None  # first octet, number of octets
+    render: Render = field(default=_unread, compare=False, repr=False)
+    label: bytes = field(init=False, compare=False, repr=False)
+    """The item's name in the answer: without PEEK, and of a partial only where it begins."""
 
-    @property
-    def label(self) -> bytes:
-        """The item's name in the answer: without PEEK, and of a partial only where it begins."""
-        if self.section is None or self.name != "BODY":
-            return self.name.encode()
-        return b"BODY[%b]%b" % (bytes(self.section), b"<%d>" % self.partial[0] if self.partial else b"")
+    def __post_init__(self) -> None:
+        label = self._written(b"", b"<%d>" % self.partial[0] if self.partial else b"")
+        object.__setattr__(self, "label", label)
 
     @property
     def marks_seen(self) -> bool:
@@ -72,73 +71,103 @@ class FetchItem:
         return self.section is not None and not self.peek
 
     def __bytes__(self) -> bytes:
-        if self.section is None or self.name != "BODY":
-            return self.name.encode()
-        partial = b"<%d.%d>" % self.partial if self.partial else b""
-        return b"BODY%b[%b]%b" % (b".PEEK" if self.peek else b"", bytes(self.section), partial)
+        return self._written(b".PEEK" if self.peek else b"", b"<%d.%d>" % self.partial if self.partial else b"")
+
+    def _written(self, peek: bytes, partial: bytes) -> bytes:
+        """Write the item; rev1's names of whole sections stand alone."""
+        name = self.name.encode()
+        if self.section is None or self.name.startswith("RFC822"):
+            return name
+        return b"%b%b[%b]%b" % (name, peek, bytes(self.section), partial)
 
 
-# The rev1 names, and the sections they are: RFC 3501 §6.4.5
-_OLD_NAMES = {
-    "RFC822": FetchItem("RFC822", Section()),
-    "RFC822.HEADER": FetchItem("RFC822.HEADER", Section(text="HEADER"), peek=True),
-    "RFC822.TEXT": FetchItem("RFC822.TEXT", Section(text="TEXT")),
+ItemParser = Callable[[Cursor, str], FetchItem]
+"""Consumes what follows an item's name, which it gets in capitals, and returns the item. Parts declare these."""
+
+
+def fetch_item(render: Render) -> ItemParser:
+    """Return the parser of an item that is a name alone."""
+    return lambda cursor, name: FetchItem(name, render=render)
+
+
+def _old_item(section: Section, *, peek: bool = False) -> ItemParser:
+    """Return the parser of one of rev1's names of sections: RFC 3501 §6.4.5."""
+    return lambda cursor, name: FetchItem(name, section, peek, render=lambda message: _section(message, section, None))
+
+
+def _parse_body(cursor: Cursor, name: str) -> FetchItem:
+    """Consume BODY's section and partial; BODY alone asks for the structure."""
+    if not cursor.sees(b"["):
+        return FetchItem(name, render=lambda message: [structure(message.letter.part, extended=False)])
+    return _parse_section_item(cursor, "BODY", peek=False)
+
+
+def _parse_peek(cursor: Cursor, name: str) -> FetchItem:
+    """Consume the section and partial of BODY.PEEK."""
+    if not cursor.sees(b"["):
+        cursor.after(-len(name)).fail(_EXPECTED)
+    return _parse_section_item(cursor, "BODY", peek=True)
+
+
+def _parse_section_item(cursor: Cursor, name: str, *, peek: bool) -> FetchItem:
+    section, partial = parse_section(cursor), None
+    if cursor.sees(b"<"):
+        found = cursor.match(_PARTIAL, "a partial such as <0.1024>")
+        partial = (int(found[1]), int(found[2]))
+    return FetchItem(name, section, peek, partial, lambda message: _section(message, section, partial))
+
+
+def _section(message: StoredMessage, section: Section, partial: tuple[int, int] | None) -> list[Octets]:
+    """Return a section, or the part of it that was asked for, as a literal.
+
+    Source: RFC 9051 §6.4.5: a partial beyond the end is cut short, down to nothing.
+    """
+    octets = message.letter.section(section)
+    if octets is None:
+        return [b"NIL"]
+    if partial:
+        start, count = partial
+        octets = memoryview(octets)[start : start + count]
+    return [b"{%d}\r\n" % len(octets), octets]  # QUIRK: a literal even when empty, since imaplib's users expect one
+
+
+FLAGS = FetchItem("FLAGS", render=lambda message: [flag_list(message.entry.flags)])
+UID = FetchItem("UID", render=lambda message: [b"%d" % message.entry.uid])
+
+BASIC_ITEMS: Mapping[str, ItemParser] = {
+    "FLAGS": lambda cursor, name: FLAGS,
+    "UID": lambda cursor, name: UID,
+    "INTERNALDATE": fetch_item(lambda message: [date_time(message.entry.internal_date)]),
+    "RFC822.SIZE": fetch_item(lambda message: [b"%d" % message.entry.size]),
+    "ENVELOPE": fetch_item(lambda message: [envelope(message.letter.header)]),
+    "BODYSTRUCTURE": fetch_item(lambda message: [structure(message.letter.part, extended=True)]),
+    "BODY": _parse_body,
+    "BODY.PEEK": _parse_peek,
+    "RFC822": _old_item(Section()),
+    "RFC822.HEADER": _old_item(Section(text="HEADER"), peek=True),
+    "RFC822.TEXT": _old_item(Section(text="TEXT")),
 }
+"""The items that every server knows: RFC 3501 §6.4.5, RFC 9051 §6.4.5."""
 
 
-def parse_items(cursor: Cursor) -> tuple[FetchItem, ...]:
+def parse_items(cursor: Cursor, known: Mapping[str, ItemParser] = BASIC_ITEMS) -> tuple[FetchItem, ...]:
     """Consume a macro, one item, or items in parentheses; each is kept once. Source: RFC 9051 §6.4.5."""
     macro = _MACRO.match(cursor.data, cursor.at)
     if macro:
         cursor.at = macro.end()
-        return tuple(FetchItem(name) for name in MACROS[macro[1].decode().upper()])
+        return tuple(known[name](cursor, name) for name in MACROS[macro[1].decode().upper()])
     if not cursor.sees(b"("):
-        return (parse_item(cursor),)
-    items = cursor.items(lambda: parse_item(cursor))
+        return (_parse_item(cursor, known),)
+    items = cursor.items(lambda: _parse_item(cursor, known))
     if not items:
         cursor.after(-1).fail("at least one item to fetch")
     return tuple(dict.fromkeys(items))
 
 
-def parse_item(cursor: Cursor) -> FetchItem:
-    """Consume one item."""
-    name = cursor.match(_NAME, "an item to fetch, such as FLAGS, UID, ENVELOPE or BODY[]")[0].decode().upper()
-    if name in _OLD_NAMES:
-        return _OLD_NAMES[name]
-    if not name.startswith("BODY") or not cursor.sees(b"["):
-        return FetchItem(name)
-    section = parse_section(cursor)
-    partial = None
-    if cursor.sees(b"<"):
-        found = cursor.match(_PARTIAL, "a partial such as <0.1024>")
-        partial = (int(found[1]), int(found[2]))
-    return FetchItem("BODY", section, name == "BODY.PEEK", partial)
-
-
-def parse_section(cursor: Cursor) -> Section:
-    """Consume a section in its brackets. Source: RFC 9051 §6.4.5.1."""
-    cursor.expect(b"[")
-    if cursor.skips(b"]"):
-        return Section()
-    numbers = _PART.match(cursor.data, cursor.at)
-    part: tuple[int, ...] = ()
-    if numbers:
-        part = tuple(int(number) for number in numbers[0].split(b"."))
-        cursor.at = numbers.end()
-        if cursor.skips(b"]"):
-            return Section(part)
-        cursor.expect(b".")
+def _parse_item(cursor: Cursor, known: Mapping[str, ItemParser]) -> FetchItem:
     start = cursor.at
-    expected = f"HEADER, HEADER.FIELDS, TEXT{', MIME' if part else ' or a part number'} and a closing bracket"
-    text = cursor.match(_TEXT, expected)[0].decode().upper()
-    if text == "MIME" and not part:
+    name = cursor.match(_NAME, _EXPECTED)[0].decode().upper()
+    if name not in known:
         cursor.at = start
-        cursor.fail("a part number before MIME")
-    fields: tuple[bytes, ...] = ()
-    if text.startswith("HEADER.FIELDS"):
-        cursor.space()
-        fields = tuple(cursor.items(lambda: cursor.astring("a field name")))
-        if not fields:
-            cursor.after(-1).fail("at least one field name")
-    cursor.expect(b"]")
-    return Section(part, text, fields)
+        cursor.fail(_EXPECTED)
+    return known[name](cursor, name)

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from emaillab.message.fields import Header, parse_header
-from emaillab.protocol.imap.items import Section
+from emaillab.protocol.imap.section import Section
 
 if TYPE_CHECKING:
     from emaillab.message.dissect import Part

@@ -11,10 +11,11 @@ IMAP4rev1 writes names in a UTF-7 of its own: "&" begins a base64 run of UTF-16,
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from emaillab.message.utf7 import decode_name, encode_name
 
-__all__ = ["DELIMITER", "decode_name", "encode_name", "listed", "matches"]
+__all__ = ["DELIMITER", "Listed", "decode_name", "encode_name", "listed", "matches"]
 
 DELIMITER = "/"
 
@@ -41,17 +42,24 @@ def _reach(name: str, start: int, wildcard: str) -> int:
     return len(name) if stop < 0 else stop
 
 
-def listed(names: Sequence[str], pattern: str) -> Iterator[tuple[str, str]]:
-    """Yield attributes and name of every mailbox, and of every missing parent, that a pattern matches.
+class Listed(NamedTuple):
+    """A name that a LIST pattern matches."""
 
-    Source: RFC 9051 §6.3.9, RFC 3348.
+    name: str
+    exists: bool  # False: there is no such mailbox, but there are some below it
+    has_children: bool
+
+
+def listed(names: Sequence[str], pattern: str) -> Iterator[Listed]:
+    """Yield every mailbox, and every missing parent, that a pattern matches.
+
+    Source: RFC 9051 §6.3.9.
     """
     known = set(names)
     parents = {parent for name in names for parent in _parents(name)}
     for name in [*names, *sorted(parents - known)]:
         if matches(name, pattern) or (name == "INBOX" and matches(name, pattern.upper())):
-            children = "\\HasChildren" if name in parents else "\\HasNoChildren"
-            yield (children if name in known else f"\\Noselect {children}"), name
+            yield Listed(name, name in known, name in parents)
 
 
 def _parents(name: str) -> Iterator[str]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from emaillab.engine import Outcome
 from emaillab.protocol.imap.grammar import Cursor, GrammarError
-from emaillab.protocol.imap.items import parse_section
+from emaillab.protocol.imap.section import parse_section
 from emaillab.protocol.stream import ProtocolError, Stream
 
 Value = None | int | str | bytes | tuple["Value", ...]

@@ -1,93 +1,138 @@
-"""What does `SEARCH UNSEEN OR FROM alice SINCE 1-Feb-2026` ask for, and does this message answer it?
+"""What does `SEARCH UNSEEN OR FROM alice SINCE 1-Feb-2026` ask for, and which messages answer it?
 
 >>> keys = parse_keys(Cursor(b'UNSEEN or from alice since 1-Feb-2026 (larger 5 2:4)'), "US-ASCII")
 >>> bytes(keys)
 b'UNSEEN OR FROM alice SINCE 1-Feb-2026 (LARGER 5 2:4)'
+>>> from datetime import UTC, datetime
+>>> from emaillab.protocol.backend import Entry
+>>> from emaillab.protocol.imap.view import View
+>>> class Single:
+...     def entries(self): return [Entry(7, 40, datetime(2026, 3, 1, tzinfo=UTC), frozenset({"\\\\Seen"}))]
+...     def raw(self, uid): return b"Subject: =?utf-8?B?5L2g5aW9?=\\r\\n\\r\\nHello\\r\\n"
+>>> keys = parse_keys(Cursor('SEEN SUBJECT {6}\\r\\n你好 BODY hello'.encode()), "UTF-8")
+>>> keys.answered_by()(View(Single(), read_only=True).message(0))
+True
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
 from datetime import date
 
-from emaillab.protocol.imap.grammar import Cursor, astring, date_text
-from emaillab.protocol.imap.sets import SequenceSet, parse_set
+from emaillab.protocol.imap.grammar import Cursor
+from emaillab.protocol.imap.keys import (
+    Key,
+    KeyParser,
+    Keys,
+    SearchReader,
+    any_of,
+    any_reads,
+    argument_key,
+    plain_key,
+)
+from emaillab.protocol.imap.match import day_received, day_sent, has_field, has_keyword, has_text
+from emaillab.protocol.imap.sets import SequenceSet
+from emaillab.protocol.imap.view import StoredMessage
 
-FLAG_KEYS = {"ANSWERED": "\\Answered", "DELETED": "\\Deleted", "DRAFT": "\\Draft"} | {
-    "FLAGGED": "\\Flagged",
-    "SEEN": "\\Seen",
+
+def _flagged(flag: str, *, wanted: bool) -> KeyParser:
+    return plain_key(lambda message: (flag in message.entry.flags) is wanted)
+
+
+def _everything(message: StoredMessage) -> bool:
+    return True
+
+
+def _nothing(message: StoredMessage) -> bool:
+    return False
+
+
+def _dated(day_of: Callable[[StoredMessage], date | None], compare: Callable[[date, date], bool]) -> KeyParser:
+    """Return the parser of a key that compares a day of a message's with one that is given."""
+
+    def test(message: StoredMessage, day: date) -> bool:
+        is_on = day_of(message)
+        return is_on is not None and compare(is_on, day)
+
+    return argument_key(SearchReader.date, test, reads_content=day_of is day_sent)
+
+
+def _in_field(name: str) -> KeyParser:
+    return argument_key(SearchReader.text, lambda message, text: has_field(message, name, text), reads_content=True)
+
+
+def _in_texts(*, with_headers: bool) -> KeyParser:
+    def test(message: StoredMessage, text: str) -> bool:
+        return has_text(message, text, with_headers=with_headers)
+
+    return argument_key(SearchReader.text, test, reads_content=True)
+
+
+def _has_uid(message: StoredMessage, uids: SequenceSet) -> bool:
+    return uids.holds(message.entry.uid, message.view.uids[-1])
+
+
+def _parse_not(reader: SearchReader, name: str) -> Key:
+    reader.cursor.space()
+    key = reader.inner_key()
+    return Key(name, keys=(key,), test=lambda message: not key.test(message), reads_content=key.reads_content)
+
+
+def _parse_or(reader: SearchReader, name: str) -> Key:
+    reader.cursor.space()
+    left = reader.inner_key()
+    reader.cursor.space()
+    keys = (left, reader.inner_key())
+    return Key(name, keys=keys, test=any_of(keys), reads_content=any_reads(keys))
+
+
+def _parse_header(reader: SearchReader, name: str) -> Key:
+    reader.cursor.space()
+    field = reader.ascii("a field name")
+    reader.cursor.space()
+    text = reader.text()
+    return Key(name, text, field=field, test=lambda message: has_field(message, field, text), reads_content=True)
+
+
+_SYSTEM = ("ANSWERED", "DELETED", "DRAFT", "FLAGGED", "SEEN")
+
+# SIMPLIFIED: nothing is ever \Recent, the flag that RFC 9051 dropped: so all is OLD, nothing RECENT or NEW.
+PLAIN_KEYS: Mapping[str, KeyParser] = {
+    **dict.fromkeys(("ALL", "OLD"), plain_key(_everything)),
+    **dict.fromkeys(("RECENT", "NEW"), plain_key(_nothing)),
+    **{name: _flagged(f"\\{name.capitalize()}", wanted=True) for name in _SYSTEM},
+    **{f"UN{name}": _flagged(f"\\{name.capitalize()}", wanted=False) for name in _SYSTEM},
 }
-PLAIN_KEYS = {"ALL", "NEW", "OLD", "RECENT", *FLAG_KEYS, *(f"UN{name}" for name in FLAG_KEYS)}
-FIELD_KEYS = {"BCC", "CC", "FROM", "SUBJECT", "TO"}
-TEXT_KEYS = {*FIELD_KEYS, "BODY", "TEXT"}
-DATE_KEYS = {"BEFORE", "ON", "SINCE", "SENTBEFORE", "SENTON", "SENTSINCE"}
-CONTENT_KEYS = {*TEXT_KEYS, "HEADER", "SENTBEFORE", "SENTON", "SENTSINCE"}
-SIZE_KEYS = {"LARGER", "SMALLER"}
-CHARSETS = {"US-ASCII": "ascii", "UTF-8": "utf-8"}
-DEEPEST = 40  # levels of NOT, OR and parentheses: enough for people, too few to exhaust a server
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """One search key and what it compares with."""
-
-    name: str  # as in RFC 9051 §6.4.4; "()" for keys that must all hold, "SET" for message numbers
-    value: str | int | date | SequenceSet | None = None
-    keys: tuple[Key, ...] = ()
-    field: str = ""  # of HEADER
-
-    def __bytes__(self) -> bytes:
-        if self.name == "()":
-            return b"(" + _joined(self.keys) + b")"
-        words = [] if self.name == "SET" else [self.name.encode()]
-        if self.name == "HEADER":
-            words.append(astring(self.field.encode()))
-        if isinstance(self.value, str):
-            words.append(astring(self.value.encode()))
-        elif isinstance(self.value, SequenceSet):
-            words.append(bytes(self.value))
-        elif isinstance(self.value, date):
-            words.append(date_text(self.value))
-        elif self.value is not None:
-            words.append(b"%d" % self.value)
-        return b" ".join([*words, *map(bytes, self.keys)])
-
-
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """All keys of a SEARCH; a message must answer every one."""
-
-    keys: tuple[Key, ...]
-
-    def __bytes__(self) -> bytes:
-        return _joined(self.keys)
-
-    def cheapest_first(self) -> Keys:
-        """Return the same keys, those before that need no look into the message."""
-        return Keys(_cheapest_first(self.keys))
-
-    def number_sets(self) -> Iterator[SequenceSet]:
-        """Yield the sets of message numbers among the keys."""
-        waiting = list(self.keys)
-        while waiting:
-            key = waiting.pop()
-            if key.name == "SET" and isinstance(key.value, SequenceSet):
-                yield key.value
-            waiting += key.keys
-
-
-def _cheapest_first(keys: tuple[Key, ...]) -> tuple[Key, ...]:
-    ordered = (replace(key, keys=_cheapest_first(key.keys)) if key.keys else key for key in keys)
-    return tuple(sorted(ordered, key=_needs_content))
-
-
-def _needs_content(key: Key) -> bool:
-    return key.name in CONTENT_KEYS or any(_needs_content(inner) for inner in key.keys)
-
-
-def _joined(keys: tuple[Key, ...]) -> bytes:
-    return b" ".join(map(bytes, keys))
+DATE_KEYS: Mapping[str, KeyParser] = {
+    "BEFORE": _dated(day_received, date.__lt__),
+    "ON": _dated(day_received, date.__eq__),
+    "SINCE": _dated(day_received, date.__ge__),
+    "SENTBEFORE": _dated(day_sent, date.__lt__),
+    "SENTON": _dated(day_sent, date.__eq__),
+    "SENTSINCE": _dated(day_sent, date.__ge__),
+}
+SIZE_KEYS: Mapping[str, KeyParser] = {
+    "LARGER": argument_key(SearchReader.number, lambda message, octets: message.entry.size > octets),
+    "SMALLER": argument_key(SearchReader.number, lambda message, octets: message.entry.size < octets),
+}
+TEXT_KEYS: Mapping[str, KeyParser] = {
+    **{name: _in_field(name) for name in ("BCC", "CC", "FROM", "SUBJECT", "TO")},
+    "BODY": _in_texts(with_headers=False),
+    "TEXT": _in_texts(with_headers=True),
+}
+BASIC_KEYS: Mapping[str, KeyParser] = {
+    **PLAIN_KEYS,
+    **DATE_KEYS,
+    **SIZE_KEYS,
+    **TEXT_KEYS,
+    "KEYWORD": argument_key(SearchReader.keyword, has_keyword),
+    "UNKEYWORD": argument_key(SearchReader.keyword, lambda message, keyword: not has_keyword(message, keyword)),
+    "HEADER": _parse_header,
+    "UID": argument_key(SearchReader.set, _has_uid),
+    "NOT": _parse_not,
+    "OR": _parse_or,
+}
+"""The keys that every server knows: RFC 3501 §6.4.4, RFC 9051 §6.4.4."""
 
 
 def parse_charset(cursor: Cursor) -> str:
@@ -100,61 +145,14 @@ def parse_charset(cursor: Cursor) -> str:
     return charset
 
 
-def parse_keys(cursor: Cursor, charset: str) -> Keys:
-    """Consume one or more search keys to the end of the command. Source: RFC 9051 §6.4.4."""
-    keys = [_parse_key(cursor, charset, 0)]
+def parse_keys(cursor: Cursor, charset: str, known: Mapping[str, KeyParser] = BASIC_KEYS) -> Keys:
+    """Consume one or more search keys to the end of the command. Source: RFC 9051 §6.4.4.
+
+    Args: charset: one of keys.CHARSETS, in which texts are; known: the keys by name.
+    """
+    reader = SearchReader(cursor, charset, known)
+    keys = [reader.key()]
     while not cursor.at_end:
         cursor.space()
-        keys.append(_parse_key(cursor, charset, 0))
+        keys.append(reader.key())
     return Keys(tuple(keys))
-
-
-def _parse_key(cursor: Cursor, charset: str, depth: int) -> Key:
-    if depth > DEEPEST:
-        cursor.fail(f"at most {DEEPEST} levels of NOT, OR and parentheses")
-    if cursor.sees(b"("):
-        keys = cursor.items(lambda: _parse_key(cursor, charset, depth + 1))
-        if not keys:
-            cursor.after(-1).fail("at least one search key")
-        return Key("()", keys=tuple(keys))
-    if cursor.data[cursor.at : cursor.at + 1] in b"0123456789*" and not cursor.at_end:
-        return Key("SET", parse_set(cursor))
-    name = cursor.keyword("a search key such as ALL, UNSEEN or FROM", PLAIN_KEYS | _ARGUMENTS)
-    if name in PLAIN_KEYS:
-        return Key(name)
-    cursor.space()
-    if name == "NOT":
-        return Key(name, keys=(_parse_key(cursor, charset, depth + 1),))
-    if name == "OR":
-        left = _parse_key(cursor, charset, depth + 1)
-        cursor.space()
-        return Key(name, keys=(left, _parse_key(cursor, charset, depth + 1)))
-    return _parse_argument(cursor, name, charset)
-
-
-_ARGUMENTS = {*TEXT_KEYS, *DATE_KEYS, *SIZE_KEYS, "KEYWORD", "UNKEYWORD", "HEADER", "UID", "NOT", "OR"}
-
-
-def _parse_argument(cursor: Cursor, name: str, charset: str) -> Key:
-    if name in DATE_KEYS:
-        return Key(name, cursor.date())
-    if name in SIZE_KEYS:
-        return Key(name, cursor.number("a number of octets"))
-    if name == "UID":
-        return Key(name, parse_set(cursor))
-    if name in {"KEYWORD", "UNKEYWORD"}:
-        return Key(name, cursor.atom("a flag keyword").decode("ascii"))
-    field = ""
-    if name == "HEADER":
-        field = _parse_text(cursor, "ascii", "a field name")
-        cursor.space()
-    return Key(name, _parse_text(cursor, CHARSETS[charset], "a string to look for"), field=field)
-
-
-def _parse_text(cursor: Cursor, codec: str, expected: str) -> str:
-    start = cursor.at
-    try:
-        return cursor.astring(expected).decode(codec)
-    except UnicodeDecodeError:
-        cursor.at = start
-        cursor.fail(f"{expected} in {'US-ASCII' if codec == 'ascii' else 'UTF-8'}")

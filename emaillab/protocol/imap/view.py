@@ -20,10 +20,23 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from emaillab.protocol.backend import Entry, Mailbox
+from emaillab.protocol.imap.fetch import fetch_answer
 from emaillab.protocol.imap.grammar import SYSTEM_FLAGS, flag_list
+from emaillab.protocol.imap.items import FLAGS, UID, FetchItem
+from emaillab.protocol.imap.letter import Letter
 from emaillab.protocol.imap.sets import SequenceSet
+
+
+class StoredMessage(NamedTuple):
+    """A message of the selected mailbox, as FETCH and SEARCH ask about it: made by the thousand, so a tuple."""
+
+    number: int  # its message sequence number, as the client was told
+    entry: Entry
+    letter: Letter  # its octets are read only if somebody asks
+    view: View
 
 
 class View:
@@ -77,6 +90,14 @@ class View:
         """Return a message as the store holds it now, None when it is gone."""
         return self.now.get(self.uids[position])
 
+    def message(self, position: int) -> StoredMessage | None:
+        """Return a message with all that can be asked about it, None when it is gone."""
+        entry = self.now.get(self.uids[position])
+        return None if entry is None else self._message(position, entry)
+
+    def _message(self, position: int, entry: Entry) -> StoredMessage:
+        return StoredMessage(position + 1, entry, Letter(lambda: self.mailbox.raw(entry.uid)), self)
+
     def is_news(self, position: int) -> bool:
         """Tell whether a message's flags are not what the client was told."""
         entry = self.entry(position)
@@ -88,9 +109,10 @@ class View:
         if entry is not None:
             self.told[position] = entry
 
-    def news(self, *, may_expunge: bool) -> Iterator[bytes]:
+    def news(self, *, may_expunge: bool, items: Sequence[FetchItem] = (UID, FLAGS)) -> Iterator[bytes]:
         """Yield what the client must be told, and renumber as it is told.
 
+        Args: items: what to tell of a message whose flags have changed.
         Source: RFC 9051 §5.2, §7.5.1: no EXPUNGE while message numbers are in flight.
         """
         self.sync()
@@ -104,7 +126,7 @@ class View:
             self.uids += new
             yield b"* %d EXISTS\r\n" % len(self.uids)
         yield from self._new_keywords(changed)
-        yield from self._new_flags(changed)
+        yield from self._new_flags(changed, items)
 
     def _expunges(self) -> Iterator[bytes]:
         kept: list[Entry] = []
@@ -121,13 +143,12 @@ class View:
             self.keywords |= keywords
             yield b"* FLAGS " + self.flags() + b"\r\n"
 
-    def _new_flags(self, changed: list[int]) -> Iterator[bytes]:
+    def _new_flags(self, changed: list[int], items: Sequence[FetchItem]) -> Iterator[bytes]:
         for uid in changed:
-            position = bisect_left(self.uids, uid)
-            flags = self.now[uid].flags
-            if flags != self.told[position].flags:
-                self.told[position] = self.now[uid]
-                yield b"* %d FETCH (UID %d FLAGS %b)\r\n" % (position + 1, uid, flag_list(flags))
+            position, entry = bisect_left(self.uids, uid), self.now[uid]
+            if entry.flags != self.told[position].flags:
+                self.told[position] = entry
+                yield b"".join(fetch_answer(self._message(position, entry), items))
 
     def with_flag(self, flag: str) -> list[int]:
         """Return the UIDs of the messages that carry a flag now."""

@@ -45,6 +45,9 @@ class Wire:
         data, self.waiting = self.waiting[:count], self.waiting[count:]
         return data
 
+    def ready(self) -> bool:
+        return b"\n" in self.waiting
+
     def start_tls(self) -> None:
         self.server.session.tls = "TLSv1.3"
         self.server.tls_started()
@@ -232,6 +235,31 @@ def test_the_context_logs_out_but_not_after_an_error() -> None:
 def test_a_server_that_breaks_the_protocol(said: bytes, sentence: str) -> None:
     with pytest.raises(ProtocolError, match=sentence):
         ImapClient(Script(said)).noop()
+
+
+def test_news_is_what_was_said_unasked_as_far_as_it_has_come() -> None:
+    client = connect()
+    client.login("alice", "secret")
+    client.select()
+    assert client.news() == ()
+    client.stream.server.end(idle=True)
+    client.stream.drive()
+    (bye,) = client.news()
+    assert (bye.name, bye.text, client.news()) == ("BYE", "logged out, idle for too long", ())
+
+
+def test_news_leaves_half_a_line_where_it_is_and_learns_what_is_announced() -> None:
+    client = ImapClient(Script(b"* OK hi\r\n* 3 EXISTS\r\n* CAPABILITY IMAP4rev1 ID\r\n* 4 EX"))
+    assert [str(data) for data in client.news()] == ["* 3 EXISTS", "* CAPABILITY IMAP4rev1 ID"]
+    assert client._capabilities == ("IMAP4REV1", "ID")
+    client.stream.waiting += b"ISTS\r\nA1 OK done\r\n"
+    assert client.noop().numbers("EXISTS") == [4]
+
+
+def test_an_answer_to_nothing_is_no_news() -> None:
+    client = ImapClient(Script(b"* OK hi\r\nA1 OK done\r\n"))
+    with pytest.raises(ProtocolError, match="only untagged responses may come unasked"):
+        client.news()
 
 
 def test_bad_values_are_errors_when_asked_for() -> None:
