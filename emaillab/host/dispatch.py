@@ -137,11 +137,10 @@ class Dispatch:
 
     def find(self, transmission: Transmission) -> list[str] | Attempt:
         """Return the hosts to try, or what an attempt comes to when there is none to be tried."""
-        paths = [recipient.forward_path for recipient in transmission.letter.recipients]
         try:
             return self.targets(transmission.domain)
         except Refusal as refusal:
-            return Attempt("", dict.fromkeys(paths, refusal.reply))
+            return Attempt.refused_by(transmission.letter, refusal)
         except Exception as error:
             return self.failed(transmission, error)
 

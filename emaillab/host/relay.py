@@ -88,6 +88,13 @@ class Attempt:
         """Return an attempt that came to the same for all recipients."""
         return cls("", {recipient.forward_path: reply for recipient in letter.recipients}, **rest)
 
+    @classmethod
+    def refused_by(cls, letter: QueuedLetter, refusal: Refusal) -> Attempt:
+        """Return an attempt that ended before it began. Raises: the refusal, when its reply is none of SMTP."""
+        if not isinstance(refusal.reply, Reply):
+            raise refusal
+        return cls.same(letter, refusal.reply)
+
 
 def exchanges_for(domain: str, resolver: Resolver, own_name: str) -> list[str]:
     """Return the hosts that take a domain's mail, best first.
@@ -135,7 +142,7 @@ def hand_on(
     try:
         exchanges = find()
     except Refusal as refusal:
-        return Attempt("", dict.fromkeys(paths, refusal.reply))
+        return Attempt.refused_by(letter, refusal)
     reached = False
     for exchange in exchanges:
         settled = False

@@ -71,7 +71,7 @@ class Runners:
         self._lanes: dict[str, Lane] = {}  # by next host; those that have something to do
         self._news: SimpleQueue[tuple[Lane, Transmission, Attempt | None]] = SimpleQueue()  # None: the thread has ended
         self._looked_s = -GATHER_S
-        self._stopped = False
+        self._stopped = threading.Event()
         dispatch.queue.watch(woken)
 
     def __enter__(self) -> Runners:
@@ -110,9 +110,9 @@ class Runners:
 
     def stop(self) -> None:
         """Begin nothing more, abandon what does not end at once, and store what the others came to."""
-        if self._stopped:
+        if self._stopped.is_set():
             return
-        self._stopped = True
+        self._stopped.set()
         self._dispatch.queue.unwatch(self._woken)
         made = list(self._until(time.monotonic() + GRACE_S))
         for lane in self._under_way():
@@ -182,7 +182,7 @@ class Runners:
 
     def _look(self) -> None:
         """Take what is due off the queue, and put it into the lanes of its next hosts."""
-        if self._stopped or self.wait_s(GATHER_S) > 0:
+        if self._stopped.is_set() or self.wait_s(GATHER_S) > 0:
             return
         self._looked_s = time.monotonic()
         self._dispatch.commit()  # nobody hands on what may still be undone
@@ -200,7 +200,7 @@ class Runners:
         """Give each free lane a thread, as far as there are threads; who had one goes to the end of the row."""
         running = len(self._under_way())
         for name, lane in list(self._lanes.items()):
-            if self._stopped or running >= self._most:
+            if self._stopped.is_set() or running >= self._most:
                 return
             if lane.under_way is None and lane.waiting:
                 lane.under_way = transmission = lane.waiting.popleft()
@@ -230,10 +230,10 @@ class Runners:
             self._woken()
 
         def dial(exchange: str, /, *, cause: str | None) -> Stream:
-            if self._stopped:
+            if self._stopped.is_set():
                 raise ConnectionAbortedError("the host is shutting down")
             lane.stream = stream = self._dial(exchange, cause=cause)
-            if self._stopped:
+            if self._stopped.is_set():
                 stream.close()
             return stream
 

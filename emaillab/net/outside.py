@@ -99,7 +99,7 @@ class OutsideStream(Stream):
                 self._socket.settimeout(self.timeout_s)  # for the whole block
                 self._socket.sendall(octets[start : start + BLOCK])
         except TimeoutError:
-            raise TimeoutError(f"{self.server.name} took no more octets within {self.timeout_s:.0f} s") from None
+            raise TimeoutError(f"{self.server.name} took no more octets within {self.timeout_s:g} s") from None
         except OSError:
             raise self._gone() from None
 
@@ -111,7 +111,7 @@ class OutsideStream(Stream):
             self._socket.settimeout(left_s)
             data = self._socket.recv(1 << 16)
         except TimeoutError:
-            raise TimeoutError(f"no answer from {self.server.name} within {self.timeout_s:.0f} s") from None
+            raise TimeoutError(f"no answer from {self.server.name} within {self.timeout_s:g} s") from None
         except OSError:
             data = b""
         if not data:
