@@ -4,16 +4,16 @@ An engine knows a protocol and nothing of networks; a driver knows a network and
 that they share: the driver feeds octets and pulls what the engine has to say, chunk by chunk. What is pulled is either
 octets for the peer or something that the driver must do before it pulls on.
 
->>> class Parrot:
+>>> class Parrot(Mute):
 ...     '''An engine that repeats lines.'''
-...     def __init__(self) -> None: self.heard = b""
+...     heard = b""
 ...     def feed(self, data: bytes) -> None: self.heard += data
 ...     def pull(self) -> Output | None:
 ...         line, end, rest = self.heard.partition(b"\\n")
 ...         if not end: return None
 ...         self.heard = rest
 ...         return Signal.CLOSE if line == b"bye" else line + end
->>> parrot = Parrot(); parrot.feed(b"hello\\nbye\\n")
+>>> parrot: Engine = Parrot(); parrot.feed(b"hello\\nbye\\n")
 >>> parrot.pull(), parrot.pull(), parrot.pull()
 (b'hello\\n', <Signal.CLOSE: 'close'>, None)
 """
@@ -98,13 +98,13 @@ class Engine(Protocol):
     def waiting_for(self) -> str:
         """What the engine needs before it can answer, as one clause for a person."""
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes, /) -> None:
         """Take octets; nothing is done with them before the next `pull`."""
 
     def pull(self) -> Output | None:
         """Return the next octets for the peer, what the driver has to do, or None: the engine waits for input."""
 
-    def serve(self, data: bytes) -> bytes | None:
+    def serve(self, data: bytes, /) -> bytes | None:
         """Take octets and return the answer where there is a short way to it; None: `pull` what there is."""
 
     def wake(self) -> None:
@@ -121,3 +121,37 @@ class Engine(Protocol):
 
     def disconnected(self) -> None:
         """Forget the peer, which is gone; whatever it had not confirmed is dropped."""
+
+
+class Mute:
+    """An engine that says nothing: what a small one needs to be no more than, and what there is before there is one."""
+
+    watch: Callable[[Step], None] | None = None
+    waiting_for: str = "nothing"
+
+    def feed(self, data: bytes, /) -> None:
+        """Take octets."""
+
+    def pull(self) -> Output | None:
+        """Return None: there is nothing to say."""
+        return None
+
+    def serve(self, data: bytes, /) -> bytes | None:
+        """Take octets; there is no short way."""
+        self.feed(data)
+        return None
+
+    def wake(self) -> None:
+        """Do nothing: there is no news."""
+
+    def commit_failed(self, reason: str) -> None:
+        """Do nothing: nothing was promised."""
+
+    def tls_started(self) -> None:
+        """Do nothing: nothing was learnt in the clear."""
+
+    def end(self, *, idle: bool) -> None:
+        """Do nothing: there is no word for it, and the driver closes in any case."""
+
+    def disconnected(self) -> None:
+        """Do nothing: nothing was begun."""

@@ -34,8 +34,8 @@ from emaillab.journey import Journey as Journey
 from emaillab.journey import follow
 from emaillab.net.addresses import AddressBook
 from emaillab.net.clock import Clock, VirtualClock, WallClock, span_s
-from emaillab.net.connection import End, Link
 from emaillab.net.dns import AAAA, MX, A, Resolver, Zone
+from emaillab.net.link import End, Link
 from emaillab.net.network import MemoryNetwork, Network, Stream
 from emaillab.net.transcript import Transcript
 from emaillab.net.zones import host_name, plain_name
@@ -189,7 +189,7 @@ class Internet:
         self.network.link(self._book[a].name, self._book[b].name, Link(latency_s, bandwidth))
 
     def stop(self, name: str) -> None:
-        """Take a host off the network; its letters stay in its queue and mailboxes."""
+        """Take a host off the network, and end its sessions; its letters stay in its queue and mailboxes."""
         self.network.close(self[name].name)
 
     def start(self, name: str, services: Iterable[str] = SERVICES) -> None:

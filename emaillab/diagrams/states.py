@@ -1,7 +1,7 @@
 """Which commands does a server take in which state, and where do they lead? Its own table, drawn.
 
 >>> from emaillab.engine import Outcome
-from emaillab.protocol.machine import Machine, Reply, verb
+>>> from emaillab.protocol.machine import Machine, Reply, verb
 >>> class Lamp(Machine[Reply]):
 ...     START, MOVES = "OFF", {"OFF": {"PRESS": "ON"}, "ON": {"PRESS": "OFF", "READ": "ON"}}
 ...     @verb("PRESS", rfc="0 §1")

@@ -31,7 +31,7 @@ HOW = {
     ("emaillab.protocol.smtp.grammar", "Reply"): "things.show_reply",
     ("emaillab.protocol.pop3.grammar", "Reply"): "things.show_reply",
     ("emaillab.protocol.imap.grammar", "ImapReply"): "things.show_reply",
-    ("emaillab.protocol.smtp.client", "SendResult"): "things.show_result",
+    ("emaillab.protocol.smtp.client_session", "SendResult"): "things.show_result",
 }
 """Which function shows which class: by name, so that nothing is imported before there is something to show."""
 

@@ -49,7 +49,7 @@ from emaillab.host.reception import (
 )
 from emaillab.host.store import Store
 from emaillab.net.clock import Clock
-from emaillab.net.connection import End
+from emaillab.net.link import End
 from emaillab.protocol.backend import Account, Session
 from emaillab.protocol.envelope import Envelope, Recipient
 from emaillab.protocol.failures import Failures

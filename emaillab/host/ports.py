@@ -22,7 +22,8 @@ from typing import Any
 
 from emaillab.engine import Engine
 from emaillab.host.host_clock import HostClock
-from emaillab.net.connection import Connection, End, Service
+from emaillab.net.connection import Connection, Service
+from emaillab.net.link import End
 from emaillab.protocol.backend import MailReader, Session
 from emaillab.protocol.smtp.server import smtp_server
 from emaillab.protocol.smtp.session import SmtpSession
@@ -44,7 +45,9 @@ IMPLICIT_TLS = frozenset(("smtps", "pop3s", "imaps", "https"))
 USUAL = ("smtp", "submission", "pop3", "imap", "http")
 """The services of an ordinary host, as far as it has the engines."""
 
-IDLE_S = {"smtp": 300.0, "pop3": 600.0, "imap": 1800.0, "http": 60.0}  # RFC 5321 §4.5.3.2.7, 1939 §3, 9051 §5.4
+# After which silence a session ends: RFC 5321 §4.5.3.2.7, 1939 §3, 9051 §5.4. All wait longer than a client of ours
+# does, so that it is the client who notices first that its peer says nothing.
+IDLE_S = {"smtp": 600.0, "pop3": 600.0, "imap": 1800.0, "http": 600.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +133,7 @@ class Ports:
             submission=service in ("submission", "smtps"),
             http=service in ("http", "https"),
             tokens=self._token,
+            wake=connection.wake,
         )
         connection.encrypted = partial(setattr, session, "tls")
         return session

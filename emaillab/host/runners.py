@@ -112,22 +112,23 @@ class Runners:
         """Begin nothing more, abandon what does not end at once, and store what the others came to."""
         if self._stopped.is_set():
             return
+        made = self._collect()
         self._stopped.set()
         self._dispatch.queue.unwatch(self._woken)
-        made = list(self._until(time.monotonic() + GRACE_S))
+        late = list(self._until(time.monotonic() + GRACE_S))
         for lane in self._under_way():
             if (stream := lane.stream) is not None and not lane.ended:
                 stream.close()
-        made += [one for one in self._collect() if any(not reply.temporary for reply in one.attempt.replies.values())]
-        try:
-            self._record(made)
-        finally:
-            known = {id(one.transmission) for one in (*made, *self._dispatch.unrecorded)}
-            for lane in self._lanes.values():
-                for transmission in (lane.under_way, *lane.waiting):
-                    if transmission is not None and id(transmission) not in known:
-                        self._dispatch.queue.give_back(transmission.letter)
-            self._lanes.clear()
+        late += self._collect()
+        # What failed only now may have failed because we hung up.
+        made += [one for one in late if any(not reply.temporary for reply in one.attempt.replies.values())]
+        known = {id(one.transmission) for one in (*made, *self._dispatch.unrecorded)}
+        for lane in self._lanes.values():
+            for transmission in (lane.under_way, *lane.waiting):
+                if transmission is not None and id(transmission) not in known:
+                    self._dispatch.queue.give_back(transmission.letter)
+        self._lanes.clear()
+        self._record(made)
 
     def _until(self, end_s: float) -> Iterator[Made]:
         """Give what attempts come to until all have ended, or until a moment on the monotonic clock."""
@@ -161,7 +162,9 @@ class Runners:
             return
         lane.made = Made(transmission, attempt)
         yield lane.made
-        if attempt.unreachable:  # it is not about this letter: all that wait for this host share its fate
+        if (
+            attempt.unreachable and not self._stopped.is_set()
+        ):  # it is not about this letter: all that wait for this host share its fate
             reply = next(iter(attempt.replies.values()))
             for other in lane.waiting:
                 yield Made(other, Attempt.same(other.letter, reply))

@@ -3,16 +3,15 @@
 A `Network` connects a client's `Stream` with the engine of a server. Here is what all networks share, and the one that
 needs neither thread nor socket.
 
->>> class Parrot:
-...     watch, waiting_for = None, "a line"
-...     def __init__(self): self.heard = b""
+>>> from emaillab.engine import Mute
+>>> class Parrot(Mute):
+...     heard, waiting_for = b"", "a line"
 ...     def feed(self, data): self.heard += data
 ...     def pull(self):
 ...         line, dot, rest = self.heard.partition(b"\\n")
 ...         if not dot: return None
 ...         self.heard = rest
 ...         return line + dot
-...     def disconnected(self): pass
 >>> from emaillab.net.clock import VirtualClock
 >>> net = MemoryNetwork(VirtualClock())
 >>> net.listen(Service(End("zoo.example", "192.0.2.9"), "parrot", 7, lambda connection: Parrot()))
@@ -30,11 +29,18 @@ from __future__ import annotations
 import weakref
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from emaillab.net.clock import Clock
-from emaillab.net.connection import Connection, End, Engine, Link, Service, Wire
+from emaillab.net.connection import Connection, Service, Transport
+from emaillab.net.link import End, Link, Wire
 from emaillab.net.transcript import Transcript
+
+if TYPE_CHECKING:
+    from emaillab.net.tls import TlsEnd
+
+Inbox = deque[tuple[bytes, float]]
+"""What is on its way to a client: octets that arrive together, and when."""
 
 
 class Stream:
@@ -45,7 +51,7 @@ class Stream:
         self.timeout_s = 300.0  # RFC 5321 §4.5.3.2
         self.closed = False
         self._buffer = b""
-        self._tls: Any = None
+        self._tls: TlsEnd | None = None
 
     @property
     def transcript(self) -> Transcript | None:
@@ -86,6 +92,15 @@ class Stream:
     def allow(self, seconds: float) -> None:
         """Give the peer so long for what is read next; an answer that can never come is known at once."""
         self.timeout_s = seconds
+
+    def ready(self) -> bool:
+        """Return whether a whole line has arrived, so that `readline` would not wait; never waits, moves no time.
+
+        Raises: ConnectionError when TLS broke.
+        """
+        while b"\n" not in self._buffer and not self.closed and self._has_arrived():
+            self._fill()
+        return b"\n" in self._buffer
 
     def start_tls(self) -> None:
         """Encrypt the connection from here on. Raises: ConnectionError when the handshake fails."""
@@ -130,16 +145,6 @@ class Stream:
         got = f" after {self._buffer[-60:]!r}" if self._buffer else ""
         return ConnectionError(f"{self.server.name} closed the connection{got}")
 
-    def _silence(self, engine: Engine) -> TimeoutError:
-        """Return the error for an answer that can never come; in virtual time its time-out passes at once."""
-        clock = self.network.clock
-        if clock.virtual:
-            clock.move_to(clock.seconds + self.timeout_s)
-        return TimeoutError(
-            f"no answer from {self.server.name} within {self.timeout_s:.0f} s: "
-            f"the server still waits for {engine.waiting_for}"
-        )
-
     # What each network does in its own way
 
     def _transmit(self, plain: bytes, octets: bytes) -> None:
@@ -148,7 +153,76 @@ class Stream:
     def _receive(self) -> bytes:
         raise NotImplementedError
 
+    def _has_arrived(self) -> bool:
+        raise NotImplementedError
+
     def _hang_up(self) -> None:
+        raise NotImplementedError
+
+
+class LabStream(Stream):
+    """The client's end of a connection to a server of the same world, where it is known what is still to come."""
+
+    def _receive(self) -> bytes:
+        if not self._offered():
+            self._wait_in_vain()
+        data, arrival_s = self._next()
+        if arrival_s > self.network.clock.seconds:
+            self.network.clock.move_to(arrival_s)
+        return data
+
+    def _has_arrived(self) -> bool:
+        arrival_s = self._arrival_s() if self._offered() else None
+        return arrival_s is not None and arrival_s <= self.network.clock.seconds
+
+    def _offered(self) -> bool:
+        """Return whether the server has sent something that was not received, or would if it were asked to go on."""
+        if self._arrival_s() is None:
+            self._go_on()
+        return self._arrival_s() is not None
+
+    def _wait_in_vain(self) -> None:
+        """Wait for an answer that can come only unasked, if at all; in virtual time the time-out passes at once.
+
+        Raises: TimeoutError when nothing has come by then, ConnectionError when the server closed.
+        """
+        clock = self.network.clock
+        give_up_s = clock.seconds + self.timeout_s
+        while not self._server.closed and clock.virtual and (next_s := clock.next_s) is not None:
+            if next_s > give_up_s:
+                break
+            clock.move_to(next_s)
+            if self._offered():
+                break
+        arrival_s = self._arrival_s()
+        if arrival_s is not None and arrival_s <= give_up_s:
+            return
+        if arrival_s is None and self._server.closed:
+            raise self._gone()
+        if clock.virtual:
+            clock.move_to(give_up_s)
+        raise TimeoutError(
+            f"no answer from {self.server.name} within {self.timeout_s:.0f} s: "
+            f"the server still waits for {self._server.engine.waiting_for}"
+        )
+
+    # What each network does in its own way
+
+    @property
+    def _server(self) -> Connection:
+        """The other end."""
+        raise NotImplementedError
+
+    def _arrival_s(self) -> float | None:
+        """Return when the next octets arrive, of those that the server has sent; None when there are none."""
+        raise NotImplementedError
+
+    def _go_on(self) -> None:
+        """Have the server say what it held back as the client had enough to read."""
+        raise NotImplementedError
+
+    def _next(self) -> tuple[bytes, float]:
+        """Take the next octets, and when they arrive."""
         raise NotImplementedError
 
 
@@ -161,8 +235,9 @@ class Network:
         self.ended: Callable[[Transcript], None] | None = None  # told of each record when it is complete
         self.transcripts: list[Transcript] = []
         self.services: dict[tuple[str, str], Service] = {}
-        self.client_tls: Callable[[str], Any] = _no_tls
+        self.client_tls: Callable[[str], TlsEnd] = _no_tls
         self.closed = False
+        self.errors: deque[Exception] = deque(maxlen=20)  # the latest defects of ours; each cost one connection
         self._links: dict[frozenset[str], Link] = {}
         self._sessions = 0
 
@@ -200,17 +275,8 @@ class Network:
         """Return where anybody else's client finds a service."""
         raise NotImplementedError
 
-    def commit(self, connection: Connection) -> bool:
-        """Make a connection's store durable; True when it is done, False when it will be."""
-        try:
-            if connection.service.commit is not None:
-                connection.service.commit()
-        except Exception as error:  # a full disk costs this letter, not the server
-            connection.engine.commit_failed(f"the store failed: {error}")
-        return True
-
     def close(self, server: str | None = None) -> None:
-        """Close a host's ports, or all."""
+        """Close a host's ports and end its sessions with a word, or close all."""
         self.closed = self.closed or server is None
         for key in [key for key in self.services if server in (None, key[0])]:
             del self.services[key]
@@ -246,7 +312,7 @@ class Network:
         return transcript
 
 
-def _no_tls(server: str) -> Any:
+def _no_tls(server: str) -> TlsEnd:
     raise ConnectionError(f"no certificate authority is known here, so TLS with {server} cannot be checked")
 
 
@@ -261,9 +327,9 @@ class MemoryNetwork(Network):
         """Open a connection. Raises: ConnectionRefusedError when nothing listens there."""
         found = self._find(server, service)
         wire = self._wire(client, found, cause)
-        stream = MemoryStream(self, client, found.host, wire)
-        connection = Connection(found, client, wire, self.commit, self.id_of(wire))
-        stream.attach(connection)
+        inbox: Inbox = deque()
+        connection = Connection(found, client, wire, MemoryTransport(inbox, self.errors), self.id_of(wire))
+        stream = MemoryStream(self, connection, inbox)
         self._streams.add(stream)
         opened_s = self.clock.seconds
         self.clock.move_to(opened_s + 2 * wire.link.latency_s)  # SYN, SYN-ACK
@@ -273,10 +339,13 @@ class MemoryNetwork(Network):
         return stream
 
     def close(self, server: str | None = None) -> None:
-        """Close a host's ports, or all of them with the connections through them."""
+        """Close a host's ports and end its sessions with a word, or close all ports and connections."""
         super().close(server)
-        for stream in list(self._streams) if server is None else ():
-            stream.close()
+        for stream in sorted(self._streams, key=lambda stream: int(stream.id)):
+            if server is None:
+                stream.close()
+            elif stream.server.name == server:
+                stream.shut_down()
 
     def address(self, server: str, service: str) -> tuple[str, int]:
         """Refuse: nobody else can reach this network."""
@@ -285,29 +354,61 @@ class MemoryNetwork(Network):
         )
 
 
-class MemoryStream(Stream):
+class MemoryTransport(Transport):
+    """What a network in memory does for a connection: it puts octets into the client's inbox."""
+
+    def __init__(self, inbox: Inbox, errors: deque[Exception]) -> None:
+        super().__init__(errors)
+        self._inbox = inbox
+
+    def send(self, octets: bytes, arrival_s: float) -> None:
+        """Put octets on the way to the client."""
+        self._inbox.append((octets, arrival_s))
+
+
+class MemoryStream(LabStream):
     """The client's end in memory."""
 
-    def attach(self, connection: Connection) -> None:
-        """Join the server's end."""
-        self._connection = connection
-        self._inbox: deque[tuple[bytes, float]] = deque()
-        connection.send = lambda data, arrival_s: self._inbox.append((data, arrival_s))
+    def __init__(self, network: MemoryNetwork, connection: Connection, inbox: Inbox) -> None:
+        super().__init__(network, connection.client, connection.service.host, connection.wire)
+        self._connection, self._inbox = connection, inbox
+
+    @property
+    def _server(self) -> Connection:
+        return self._connection
+
+    @property
+    def id(self) -> str:
+        """The session's number."""
+        return self._connection.id
+
+    def shut_down(self) -> None:
+        """End the session from the server's end."""
+        self._connection.shut_down()
 
     def _transmit(self, plain: bytes, octets: bytes) -> None:
+        self._catch_up()
         arrival_s = self.wire.carry("C", plain, self.network.clock.seconds, len(octets))
         if not self._connection.closed:
             self._connection.receive(octets, arrival_s)
 
-    def _receive(self) -> bytes:
-        if not self._inbox and self._connection.blocked:
+    def _arrival_s(self) -> float | None:
+        self._catch_up()
+        return self._inbox[0][1] if self._inbox else None
+
+    def _go_on(self) -> None:
+        if self._connection.blocked:
             self._connection.pump()
-        if not self._inbox:
-            raise self._gone() if self._connection.closed else self._silence(self._connection.engine)
+
+    def _next(self) -> tuple[bytes, float]:
         data, arrival_s = self._inbox.popleft()
-        self.network.clock.move_to(arrival_s)
         self._connection.read += len(data)
-        return data
+        return data, arrival_s
 
     def _hang_up(self) -> None:
         self._connection.disconnected()
+
+    def _catch_up(self) -> None:
+        """Do what fell due while time passed by itself: here nobody else does."""
+        if not self.network.clock.virtual:
+            self.network.clock.do_due()

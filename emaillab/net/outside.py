@@ -24,7 +24,7 @@ import socket
 import time
 
 from emaillab.net.clock import Clock
-from emaillab.net.connection import End, Link, Wire
+from emaillab.net.link import End, Link, Wire
 from emaillab.net.network import MemoryNetwork, Stream
 from emaillab.net.transcript import Transcript
 
@@ -83,6 +83,14 @@ class OutsideStream(Stream):
         self._begin()
         return super().read(count)
 
+    def ready(self) -> bool:
+        """Return whether a whole line has arrived; see Stream."""
+        until_s, self._until_s = self._until_s, time.monotonic() + self.timeout_s  # nothing here is waited for
+        try:
+            return super().ready()
+        finally:
+            self._until_s = until_s
+
     def start_tls(self) -> None:
         """Encrypt the connection from here on; see Stream."""
         self._begin()
@@ -118,6 +126,15 @@ class OutsideStream(Stream):
             raise self._gone()
         self.wire.carry("S", data, self.network.clock.seconds)
         return data
+
+    def _has_arrived(self) -> bool:
+        self._socket.settimeout(0)
+        try:
+            return bool(self._socket.recv(1, socket.MSG_PEEK))
+        except OSError:  # nothing is there; or the connection is gone, as the next read will say
+            return False
+        finally:
+            self._socket.settimeout(self.timeout_s)
 
     def _hang_up(self) -> None:
         with contextlib.suppress(OSError):

@@ -45,8 +45,8 @@ class Readiness:
         with contextlib.suppress(KeyError, ValueError):
             self._selector.unregister(sock)
 
-    def wait(self, timeout_s: float) -> Iterable[Ready]:
-        """Return what is to be called: at once if a socket is ready, else when one is, or after the time-out."""
+    def wait(self, timeout_s: float | None) -> Iterable[Ready]:
+        """Return what is to be called: at once if a socket is ready, else when one is, or after a time-out."""
         return [key.data for key, _ in self._selector.select(timeout_s)]
 
     def close(self) -> None:
@@ -76,7 +76,7 @@ if sys.platform == "linux":
             if self._watched.pop(sock.fileno(), None):
                 self._epoll.unregister(sock)
 
-        def wait(self, timeout_s: float) -> Iterable[Ready]:
+        def wait(self, timeout_s: float | None) -> Iterable[Ready]:
             """Return what is to be called, now or when the first socket is ready, or after the time-out."""
             watched = self._watched
             return [watched[number][1] for number, _ in self._epoll.poll(timeout_s)]

@@ -5,14 +5,14 @@ on the world's clock: so both networks give the same transcript, and a read that
 one. Anybody else's client is served as its octets come.
 
 >>> from emaillab.net.clock import VirtualClock
->>> class Parrot:
-...     watch, waiting_for, heard = None, "a line", b""
+>>> from emaillab.engine import Mute
+>>> class Parrot(Mute):
+...     heard = b""
 ...     def feed(self, data): self.heard += data
 ...     def pull(self):
 ...         line, end, rest = self.heard.partition(b"\\n")
 ...         self.heard = rest if end else line
 ...         return line + end if end else None
-...     def disconnected(self): pass
 >>> net = TcpNetwork(VirtualClock())
 >>> net.listen(Service(End("zoo.example", "192.0.2.9"), "parrot", 7, lambda connection: Parrot()))
 >>> with socket.create_connection(net.address("zoo.example", "parrot")) as anybody:
@@ -34,12 +34,13 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 from emaillab.net.clock import Clock
-from emaillab.net.connection import Connection, End, Link, Service
+from emaillab.net.connection import ACTING, Connection, Service, Transport
+from emaillab.net.link import End, Link, Wire
 from emaillab.net.loop import Loop
-from emaillab.net.network import Network, Stream
+from emaillab.net.network import LabStream, Network
 from emaillab.net.readiness import READ, WRITE
 
 RECEIVE = 1 << 16  # octets taken from a socket at once; more would cost a fresh mapping of memory each time
@@ -62,7 +63,7 @@ class TcpNetwork(Network):
         self._listeners: dict[tuple[str, str], socket.socket] = {}
         self._callers: dict[int, TcpStream] = {}  # our own clients by local port, until they are accepted
         self._streams: weakref.WeakSet[TcpStream] = weakref.WeakSet()
-        self._loop = Loop()
+        self._loop = Loop(clock, self.errors)
         self._finalizer = weakref.finalize(self, self._loop.stop)
 
     def listen(self, service: Service) -> None:
@@ -97,12 +98,15 @@ class TcpNetwork(Network):
         return address
 
     def close(self, server: str | None = None) -> None:
-        """Close a host's ports, or all of them with the thread behind them."""
+        """Close a host's ports and end its sessions with a word, or close all with the thread behind them."""
         super().close(server)
         for key in [key for key in self._listeners if server in (None, key[0])]:
             listener = self._listeners.pop(key)
             self._loop.wait_for(lambda listener=listener: self._loop.forget(listener))  # type: ignore[misc]
             listener.close()
+        for accepted in list(self._loop.accepted) if server is not None else ():
+            if accepted.connection.service.host.name == server:
+                accepted.connection.shut_down()
         if server is None:
             self._finalizer()
             for stream in list(self._streams):
@@ -118,12 +122,12 @@ class TcpNetwork(Network):
         return self._callers.pop(port, None)
 
 
-class TcpStream(Stream):
+class TcpStream(LabStream):
     """The client's end: a blocking socket, and what the loop says beside it."""
 
     network: TcpNetwork
 
-    def __init__(self, network: TcpNetwork, client: End, server: End, wire: Any) -> None:
+    def __init__(self, network: TcpNetwork, client: End, server: End, wire: Wire) -> None:
         super().__init__(network, client, server, wire)
         self._socket = socket.socket(socket.AF_INET6 if ":" in network.bind else socket.AF_INET)
         self._socket.bind((network.bind, 0))
@@ -141,10 +145,14 @@ class TcpStream(Stream):
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._wait(lambda: self.idle)
 
-    def _transmit(self, plain: bytes, octets: bytes) -> None:
+    @property
+    def _server(self) -> Connection:
         assert self.accepted is not None
+        return self.accepted.connection
+
+    def _transmit(self, plain: bytes, octets: bytes) -> None:
         arrival_s = self.wire.carry("C", plain, self.network.clock.seconds, len(octets))
-        if self.accepted.connection.closed:
+        if self._server.closed:
             return
         with self.change:
             self.idle = False
@@ -153,29 +161,30 @@ class TcpStream(Stream):
             self._socket.sendall(octets)
             self._wait(lambda: self.idle)
 
-    def _receive(self) -> bytes:
-        assert self.accepted is not None
-        connection = self.accepted.connection
+    def _arrival_s(self) -> float | None:
         self._wait(lambda: bool(self.inbox) or self.idle)
-        if not self.inbox and connection.blocked:
+        return self.inbox[0][1] if self.inbox else None
+
+    def _go_on(self) -> None:
+        assert self.accepted is not None
+        if self._server.blocked and not self._server.closed:
             self.idle = False
             self.accepted.unblock()
-            self._wait(lambda: bool(self.inbox) or self.idle)
-        if not self.inbox:
-            raise self._gone() if connection.closed else self._silence(connection.engine)
+
+    def _next(self) -> tuple[bytes, float]:
         size, arrival_s = self.inbox.popleft()
         data = b""
         while len(data) < size and (piece := self._socket.recv(size - len(data))):
             data += piece
-        connection.read += len(data)
-        self.network.clock.move_to(arrival_s)
-        return data
+        self._server.read += len(data)
+        return data, arrival_s
 
     def _hang_up(self) -> None:
         accepted = self.accepted
         self._socket.close()
         if accepted is not None and self.network.running:
-            self._wait(lambda: accepted.connection.closed)
+            # A server that is at work just now will hear of it later.
+            self._wait(lambda: accepted.connection.closed or accepted.connection.held)
 
     def __del__(self) -> None:
         self._socket.close()
@@ -216,77 +225,67 @@ class _Acceptor:
             wire = network._wire(client, self._service)
             wire.link = Link()  # a stranger's octets take the time they take
         accepted = _Accepted(peer, stream, network._loop)
-        try:
-            accepted.open(Connection(self._service, client, wire, accepted.commit, network.id_of(wire)))
-        except Exception:
-            accepted.abandon()
-            raise
+        accepted.open(Connection(self._service, client, wire, accepted, network.id_of(wire)))
 
 
-class _Accepted:
+class _Accepted(Transport):
     """The server's end of one socket."""
 
-    connection: Connection
-
     def __init__(self, peer: socket.socket, stream: TcpStream | None, loop: Loop) -> None:
+        super().__init__(loop.errors)
         peer.setblocking(False)
         peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.peer, self.stream = peer, stream
         self._loop = loop
         self._out = b""  # octets that go out at the end of the turn, or when the socket takes them
         self._stuck = False  # the socket takes no more just now
+        self._deaf = False  # the engine takes no octets for a while
         self._arrived = b""  # octets of our own client that are not a whole sending yet
         self._left = False
         self.ours = stream is not None
-        self.heard_s = loop.turn_s
 
     def open(self, connection: Connection) -> None:
         """Start the engine and watch the socket."""
-        self.connection = connection
-        connection.send = self.send
         self._loop.accepted.add(self)
         self._loop.watch(self.peer, READ, self.hear)
         if self.stream is not None:
             self.stream.accepted = self
-        connection.open(self.stream.open_s if self.stream is not None else None)
-        self.settle()
-
-    def commit(self, connection: Connection) -> bool:
-        """Put the commit off to the end of the loop's turn, where one commit serves all sessions."""
-        self._loop.uncommitted.append(self)
-        return False
+        self.run(partial(connection.open, self.stream.open_s if self.stream is not None else None))
 
     def hear(self) -> None:
         """Take what has come and have the engine answer; what it says goes out at the end of the turn."""
+        connection = self.connection
         try:
             data = self.peer.recv(RECEIVE)
         except BlockingIOError:
             return
         except OSError:
             data = b""
-        connection = self.connection
-        if not data:
-            self._out = b""
-            connection.disconnected()
-        elif self.stream is None:
-            self.heard_s = self._loop.turn_s
-            connection.receive(data)
-        else:
-            self._arrived += data
-            self._receive_whole()
+        try:
+            if not data:
+                self._out = b""
+                connection.disconnected()
+            elif self.stream is None:
+                connection.heard_s = self._loop.turn_s
+                connection.receive(data)
+            else:
+                self._arrived += data
+                self._receive_whole(self.stream.sent)
+        except Exception as error:
+            self.fail(error)
         if self.ours or connection.closed:
-            self.settle()
+            self._loop.touched.append(self)
 
-    def send(self, data: bytes, arrival_s: float) -> None:
+    def send(self, octets: bytes, arrival_s: float) -> None:
         """Put octets on the way to the client."""
         if self._out:
-            self._out += data
+            self._out += octets
         else:
-            self._out = data
+            self._out = octets
             self._loop.sending.append(self)
         if self.stream is not None:
             with self.stream.change:
-                self.stream.inbox.append((len(data), arrival_s))
+                self.stream.inbox.append((len(octets), arrival_s))
 
     def flush(self) -> None:
         """Give the socket what it takes; when it has taken all, the engine may go on."""
@@ -304,30 +303,71 @@ class _Accepted:
         if not self.ours:
             connection.read += sent
         if self._out or self._stuck:
+            if sent:
+                connection.heard_s = max(connection.heard_s, self._loop.turn_s)
             self._wait_to_send()
         if connection.blocked and not self.ours and not self._stuck:
             connection.pump()
         if connection.closed:
             self.settle()
 
-    def _wait_to_send(self) -> None:
-        """Hear no more from a peer before it has read what is due to it."""
-        if bool(self._out) != self._stuck:
-            self._stuck = not self._stuck
-            if self._stuck:
-                self._loop.watch(self.peer, WRITE, lambda: self._loop.sending.append(self))
+    # What the connection asks for
+
+    def commit(self) -> bool:
+        """Put the commit off to the end of the loop's turn, where one commit serves all sessions."""
+        self._loop.uncommitted.append(self)
+        return False
+
+    def elsewhere(self, work: Callable[[], None]) -> bool:
+        """Have work done by a thread beside the loop, which the connection waits for."""
+
+        def do() -> None:
+            acting = ACTING.set(self.connection)
+            try:
+                work()
+            except Exception as error:
+                self._loop.call(partial(self.fail, error))
             else:
-                self._loop.watch(self.peer, READ, self.hear)
+                self._loop.call(partial(self.resume, None))
+            finally:
+                ACTING.reset(acting)
+
+        self._loop.workers.do(do)
+        return False
+
+    def listen(self, on: bool) -> None:
+        """Take the client's octets again, or leave them in the socket for a while."""
+        self._deaf = not on
+        if not (self._left or self._stuck):
+            self._watch()
+
+    def run(self, work: Callable[[], None]) -> None:
+        """Do work on the connection in the loop's thread, and wait for it where that can be."""
+        self._loop.wait_for(partial(self._run, work))
+
+    def end(self, *, idle: bool) -> None:
+        """End the session from this side; to a stranger that does not read, nothing is said."""
+        self.connection.end(idle=idle)
+        if self._stuck and not self.ours:
+            self._out = b""
+
+    def fail(self, error: Exception) -> None:
+        """Leave at once, for a defect of ours."""
+        self.errors.append(error)
+        with contextlib.suppress(Exception):
+            self.connection.disconnected()
+        self._out = b""
+        self.settle()
+
+    # What the loop and our own client ask for
 
     def unblock(self) -> None:
         """Have the engine go on, called from the client's thread when it has read all there was."""
-        self._loop.call(lambda: self.resume(None))
+        self._loop.call(partial(self._run, self.connection.pump))
 
     def resume(self, failure: str | None) -> None:
-        """Go on after a commit, or after the client has read."""
-        if not self._left:
-            self.connection.resume(failure)
-            self.settle()
+        """Go on after a commit, or after work that was done elsewhere."""
+        self._run(partial(self.connection.resume, failure))
 
     def settle(self) -> None:
         """Tell our own client when there is nothing more to wait for, and leave when all is said."""
@@ -338,26 +378,46 @@ class _Accepted:
                 self.stream.idle = self._left or not (self.stream.sent or self.connection.held)
                 self.stream.change.notify_all()
 
-    def part(self, *, idle: bool) -> None:
-        """End the session from this side."""
-        self.connection.part(idle=idle)
-        if self._stuck:
-            self._out = b""
-        if self._out:
-            self.flush()
-        self.settle()
-
-    def abandon(self) -> None:
-        """Leave at once, as after a defect of ours."""
+    def shut(self) -> None:
+        """Leave as the network ends: with a word to a stranger; our own client knows."""
+        if self.ours:
+            self.connection.forget()
+            self.peer.close()
+            return
         with contextlib.suppress(Exception):
-            self.connection.disconnected()
-        self._out = b""
+            self.end(idle=False)
+            if self._out:
+                self.flush()
         self.settle()
 
-    def _receive_whole(self) -> None:
+    # How it is done
+
+    def _run(self, work: Callable[[], None]) -> None:
+        try:
+            if not self._left:
+                work()
+        except Exception as error:
+            self.fail(error)
+        if self.ours or self.connection.closed:
+            self._loop.touched.append(self)
+
+    def _wait_to_send(self) -> None:
+        """Hear no more from a peer before it has read what is due to it."""
+        if bool(self._out) != self._stuck:
+            self._stuck = not self._stuck
+            self._watch()
+
+    def _watch(self) -> None:
+        """Have the loop watch the socket for what can be done with it just now."""
+        if self._stuck:
+            self._loop.watch(self.peer, WRITE, lambda: self._loop.sending.append(self))
+        elif self._deaf:
+            self._loop.forget(self.peer)
+        else:
+            self._loop.watch(self.peer, READ, self.hear)
+
+    def _receive_whole(self, sent: deque[tuple[int, float]]) -> None:
         """Give the engine what our own client sent in one go, in one go, at the time it arrives."""
-        assert self.stream is not None
-        sent = self.stream.sent
         while sent and len(self._arrived) >= sent[0][0]:
             size, arrival_s = sent.popleft()
             data, self._arrived = self._arrived[:size], self._arrived[size:]

@@ -42,6 +42,7 @@ class Session:
     user: str | None = None
     pause_s: float = 0.0  # how long the answer in hand has to wait, asked by an application
     tokens: Callable[[], str] = field(default=lambda: "0")  # seeded names for challenges and the like
+    wake: Callable[[], None] = lambda: None  # has the engine say what it has to say unasked; any thread may call it
 
     @property
     def secure(self) -> bool:

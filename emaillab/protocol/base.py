@@ -57,8 +57,8 @@ class BaseEngine:
             if not self._go_on():
                 return None
 
-    def serve(self, data: bytes) -> bytes | None:
-        """Take octets; there is no short way to the answer unless an engine knows one: `pull` it."""
+    def serve(self, data: bytes, /) -> bytes | None:
+        """Take octets and return the answer where there is a short way to it; None: `pull` what there is."""
         self.feed(data)
         return None
 
@@ -77,8 +77,8 @@ class BaseEngine:
         """Find out what there is to say unasked; nothing in most protocols."""
 
     def end(self, *, idle: bool) -> None:
-        """Close the connection of the server's own accord; half an answer is not completed."""
-        self._out.clear()
+        """Close the connection of the server's own accord, without a word; half an answer is not completed."""
+        self.disconnected()
         self._out.append(Signal.CLOSE)
 
     def disconnected(self) -> None:

@@ -173,7 +173,7 @@ class Machine(BaseEngine, Generic[AReply]):
 
     # What a driver calls
 
-    def serve(self, data: bytes) -> bytes | None:
+    def serve(self, data: bytes, /) -> bytes | None:
         """Take octets and return the answer where they are one unit and it is one chunk; None: `pull` what there is.
 
         The short way of nearly all commands. `feed` and `pull` lead to the same answers, whatever comes.

@@ -5,7 +5,7 @@
 ...     def send(self, data: bytes) -> None: self.sent += data
 ...     def readline(self, limit: int = 8192) -> bytes: return self.sent
 ...     def read(self, count: int) -> bytes: return self.sent[:count]
-...     def ready(self) -> bool: return b"\\n" in self.sent
+...     def ready(self) -> bool: return self.sent.endswith(b"\\n")
 ...     def allow(self, seconds: float) -> None: ...
 ...     def start_tls(self) -> None: ...
 ...     def close(self) -> None: ...
@@ -39,7 +39,10 @@ class Stream(Protocol):
         """Return exactly `count` octets. Raises: as readline."""
 
     def ready(self) -> bool:
-        """Tell whether a whole line has arrived, so that reading it would not wait. Never waits itself."""
+        """Return whether a whole line has arrived, so that `readline` would not wait; never waits, moves no time.
+
+        Raises: ConnectionError when the connection broke.
+        """
 
     def allow(self, seconds: float) -> None:
         """Give the peer so long, from now on, for all that is read before the next such call.

@@ -158,7 +158,8 @@ def _states(machine: type, start: State | None) -> list[State]:
     for part in machine.__mro__:
         for state, row in vars(part).get("MOVES", {}).items():
             found |= dict.fromkeys((state, *row.values()))
-    return [state for state in found if state not in (ANY, BACK, CLOSED)] + [CLOSED]
+    states = [state for state in found if state not in (ANY, BACK, CLOSED)]
+    return [*states, CLOSED] if CLOSED in found else states
 
 
 def _claims(part: type, open_states: list[State]) -> dict[tuple[State, str, Outcome], State]:

@@ -32,6 +32,9 @@ LINES = [
     b"AUTH LOGIN\r\n",
     b"YWxpY2U=\r\n",
     b"*\r\n",
+    b"BDAT 6\r\nQUIT\r\n",
+    b"BDAT 7 LAST\r\nhello\r\n",
+    b"BDAT 3 LAST\r\na\nb",
     b"QUIT\r\n",
 ]
 TO_STATE = {
@@ -41,6 +44,7 @@ TO_STATE = {
     "MAIL": b"EHLO a\r\nMAIL FROM:<>\r\n",
     "RCPT": b"EHLO a\r\nMAIL FROM:<>\r\nRCPT TO:<bob@b.example>\r\n",
     "CONTENT": b"EHLO a\r\nMAIL FROM:<>\r\nRCPT TO:<bob@b.example>\r\nDATA\r\n",
+    "CHUNKS": b"EHLO a\r\nMAIL FROM:<>\r\nRCPT TO:<bob@b.example>\r\nBDAT 4\r\nhi\r\n",
     CLOSED: b"QUIT\r\n",
 }
 
@@ -121,6 +125,40 @@ def test_every_command_has_one_reply(lines: list[bytes]) -> None:
     assert len(last_lines) <= len(lines)
     if server.state != CLOSED and b"DATA\r\n" not in lines:
         assert len(last_lines) == len(lines)
+
+
+COMMANDS = [
+    b"QUIT\r\n",
+    b"MAIL FROM:<>\r\n",
+    b"RSET\r\n",
+    b"RCPT TO:<alice@b.example>\r\n",
+    b".\r\n",
+    b"BDAT 4\r\n",
+    b"x",
+]
+LETTER_OF_COMMANDS = st.lists(st.sampled_from(COMMANDS), max_size=12).map(b"".join) | st.just(b"QUIT\r\n" * 200)
+STATES_OF_COMMANDS = sorted(set(TO_STATE) - {"CONTENT", CLOSED})
+
+
+@given(
+    st.sampled_from(STATES_OF_COMMANDS),
+    st.lists(LETTER_OF_COMMANDS, min_size=1, max_size=3),
+    st.sampled_from([b"", b" LAST", b" last ", b" LATS", b" " * 600, b" " * 13000]),
+    st.integers(1, 40),
+)
+def test_no_octet_of_a_chunk_is_read_as_a_command(state: str, letters: list[bytes], end: bytes, size: int) -> None:
+    """In whatever state, refused or not, too large or not, cut anywhere, with the next ones right behind it."""
+    said = b"".join(b"BDAT %d%b\r\n%b" % (len(letter), end, letter) for letter in letters) + b"NOOP\r\n"
+    heard, server, host = play([said[at : at + size] for at in range(0, len(said), size)], state)
+    replies = heard.splitlines()
+    if end == b" " * 13000:  # no line at all: nobody knows what follows it
+        assert server.state == CLOSED
+        assert len(replies) == 1
+        return
+    assert len(replies) == len(letters) + 1
+    assert replies[-1] == b"250 2.0.0 ok"
+    assert server.state in ("GREETED", "READY", "MAIL", "RCPT", "CHUNKS")
+    assert [content for _, content in host.accepted] in ([], [b"hi\r\n" * (state == "CHUNKS") + letters[0]])
 
 
 def test_table_and_methods_name_each_other() -> None:

@@ -103,7 +103,8 @@ class TestSmtp:
             (b"RCPT TO:<nobody@example.org>", b"550"),
             (b"DATA", b"554"),
             (b"RCPT TO:<@>", b"501"),
-            (b"BDAT 10", b"502"),
+            (b"BURL imap://b.example/INBOX LAST", b"502"),
+            (b"BDAT 6\r\nQUIT", b"554"),  # its six octets are no command
             (b"\xff\xfe\x00\x01", b"500"),
             (rcpt, b"250"),
             (b"AUTH PLAIN", b"503"),

@@ -28,7 +28,7 @@ class Host:
 
     @property
     def place(self) -> str:
-        return "127.0.0.1:{}".format(self.listener.getsockname()[1])
+        return f"127.0.0.1:{self.listener.getsockname()[1]}"
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):

@@ -32,7 +32,7 @@ class AbsentServer(BaseEngine):
         self._heard = b""
         self._listens = True
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes, /) -> None:
         """Take octets from the peer."""
         self._heard = (self._heard + data)[:MOST]
 

@@ -60,7 +60,7 @@ class HttpServer(BaseEngine):
 
     # What a driver calls
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes, /) -> None:
         """Take octets from the peer; nothing is done with them before the next `pull`."""
         if self.state != CLOSED and data:
             self._fed += len(data)

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from emaillab.protocol.smtp.client_session import SendResult, SmtpClientSession
 from emaillab.protocol.smtp.extensions.auth import AuthClient
+from emaillab.protocol.smtp.extensions.chunking import ChunkingClient
 from emaillab.protocol.smtp.extensions.starttls import StartTlsClient
 
 __all__ = ["SendResult", "SmtpClient"]
@@ -29,6 +30,7 @@ __all__ = ["SendResult", "SmtpClient"]
 class SmtpClient(
     StartTlsClient,
     AuthClient,
+    ChunkingClient,
     SmtpClientSession,
 ):
     """One SMTP session, the client's end, with all that this library knows.

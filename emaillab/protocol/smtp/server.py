@@ -29,6 +29,7 @@ from functools import lru_cache
 
 from emaillab.protocol.smtp.commands import SessionCommands, TransferCommands
 from emaillab.protocol.smtp.extensions.auth import Auth
+from emaillab.protocol.smtp.extensions.chunking import Chunking
 from emaillab.protocol.smtp.extensions.eight_bit import EightBitMime
 from emaillab.protocol.smtp.extensions.enhanced_codes import EnhancedCodes
 from emaillab.protocol.smtp.extensions.pipelining import Pipelining
@@ -45,6 +46,7 @@ class SmtpServer(
     SessionCommands,
     StartTls,
     Auth,
+    Chunking,
     TransferCommands,
 ):
     """One SMTP session, the server's end, with all that this library knows. EHLO announces in the order of the bases.

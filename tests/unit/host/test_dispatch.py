@@ -351,9 +351,7 @@ class TestLanes:
         stopped[0].until(lambda: not len(host.queue))
         assert pending == [False]
 
-    def test_when_the_store_fails_the_lane_waits(
-        self, stopped: list[Running], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_when_the_store_fails_the_lane_waits(self, stopped: list[Running], monkeypatch: pytest.MonkeyPatch) -> None:
         host = new_host(WallClock())
         accept(host, "bob@a.example")
         accept(host, "carol@a.example")
@@ -377,6 +375,24 @@ class TestLanes:
             assert [peer.took for peer in peers] == [1, 0] and len(host.queue) == 2
         running.until(lambda: not len(host.queue))
         assert [peer.took for peer in peers] == [1, 1]
+
+    def test_an_end_while_the_connection_is_made_is_no_failure(self) -> None:
+        connecting, go_on = threading.Event(), threading.Event()
+
+        def dial(exchange: str, cause: str | None) -> Peer:
+            connecting.set()
+            assert go_on.wait(60)
+            return Peer(threading.Event())
+
+        host = new_host(WallClock())
+        for _ in range(3):
+            accept(host, "bob@a.example")
+        running = Running(host, dial)
+        running.until(connecting.is_set)
+        threading.Timer(0.05, go_on.set).start()
+        running.runners.stop()
+        assert [letter.recipients[0].attempts for letter in host.queue.letters()] == [0] * 3
+        assert len(host.queue.take(host.now())) == 3, "all are due as before"
 
     def test_what_has_arrived_when_all_stops_is_not_sent_again(self) -> None:
         gate = threading.Event()

@@ -44,6 +44,6 @@ def test_a_header_cannot_be_converted() -> None:
 def test_an_extension_that_cannot_be_left_out() -> None:
     with (
         Internet("memory") as net,
-        pytest.raises(ValueError, match="without 8BITMIME, PIPELINING, SIZE, not without X"),
+        pytest.raises(ValueError, match="without 8BITMIME, AUTH, CHUNKING, PIPELINING, SIZE, STARTTLS, not without X"),
     ):
         net.host("a.example", without=("x",))

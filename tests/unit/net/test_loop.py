@@ -5,15 +5,16 @@ from collections.abc import Iterator
 
 import pytest
 
+from emaillab.engine import Mute
 from emaillab.net.clock import WallClock
 from emaillab.net.connection import Connection, End, Service
 from emaillab.net.tcp import TcpNetwork
 
 
-class Fragile:
+class Fragile(Mute):
     """An engine that says what it hears, and breaks when it hears a b."""
 
-    watch, waiting_for, heard = None, "octets", b""
+    heard = b""
 
     def feed(self, data: bytes) -> None:
         if b"b" in data:
@@ -23,8 +24,6 @@ class Fragile:
     def pull(self) -> bytes | None:
         said, self.heard = self.heard, b""
         return said or None
-
-    def disconnected(self) -> None: ...
 
 
 @pytest.fixture

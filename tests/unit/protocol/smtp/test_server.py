@@ -70,7 +70,7 @@ def test_five_points_3_every_reply_but_three_carries_an_enhanced_code(host: Fake
         b"NOOP\r\nHELP\r\nHELP MAIL\r\nVRFY x\r\nMAIL\r\nX\r\nEXPN x\r\nDATA\r\nAUTH X\r\nMAIL FROM:<a@b>\r\n"
         b"RCPT TO:<nobody@b.example>\r\nDATA\r\nRCPT TO:<bob@b.example>\r\nRSET\r\nQUIT\r\n"
     )
-    assert server.receive(b"EHLO a\r\n").count(b"250") == 7
+    assert server.receive(b"EHLO a\r\n").count(b"250") == 8
     for line in server.receive(said).splitlines():
         assert line[4:5] == line[:1]
         assert line[5:6] == b"."
