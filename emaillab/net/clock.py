@@ -137,6 +137,10 @@ class Clock(Protocol):
     def next_s(self) -> float | None:
         """When the next work on the clock is due; None when there is none."""
 
+    @property
+    def idle_until_s(self) -> float:
+        """A moment before which nothing is due; infinity when nothing is on the clock. A glance that waits for nobody."""
+
     def move_to(self, seconds: float) -> None:
         """Let time pass until `seconds` after `start`; a moment in the past changes nothing."""
 
@@ -183,6 +187,11 @@ class _Clock:
     def next_s(self) -> float | None:
         """When the next work on the clock is due; None when there is none."""
         return self._schedule.next_s
+
+    @property
+    def idle_until_s(self) -> float:
+        """A moment before which nothing is due; infinity when nothing is on the clock."""
+        return self._schedule.first_s
 
     def call_at(self, seconds: float, work: Callable[[], None]) -> Call:
         """Have work done at a moment; at a moment in the past, as soon as time passes."""

@@ -12,6 +12,7 @@ False
 from __future__ import annotations
 
 import contextlib
+import math
 import socket
 import threading
 import time
@@ -63,6 +64,7 @@ class Loop:
 
     def __init__(self, clock: Clock, errors: deque[Exception] | None = None) -> None:
         self.clock = clock
+        self._is_told = clock.virtual  # when time passes: who tells it does what is due
         self.accepted: set[Accepted] = set()
         self._sockets = readiness()
         self._calls: deque[Callable[[], None]] = deque()
@@ -136,6 +138,7 @@ class Loop:
 
     def _run(self) -> None:
         swept_s = time.monotonic()
+        self.turn_s = self.clock.seconds
         while not self._stopped:
             called = self._sockets.wait(self._patience_s())
             self.turn_s = self.clock.seconds
@@ -144,22 +147,22 @@ class Loop:
                     ready()
                 except Exception as error:
                     self.errors.append(error)
-            if not self.clock.virtual:
+            if not self._is_told and self.clock.idle_until_s <= self.turn_s:
                 self.clock.do_due()
             while self._calls:
                 self._try(self._calls.popleft())
             while self.uncommitted:
                 self._commit()
-            self._settle()
+            if self.touched:
+                self._settle()
             sending, self.sending = self.sending, []
             for accepted in sending:
                 try:
                     accepted.flush()
                 except Exception as error:
                     accepted.fail(error)
-            waiting, self._waiting = self._waiting, []
-            for done in waiting:
-                done.set()
+            while self._waiting:
+                self._waiting.pop().set()
             if self._resting and time.monotonic() - swept_s > SWEEP_S:
                 swept_s = time.monotonic()
                 self._sweep()
@@ -169,10 +172,10 @@ class Loop:
         """Return how long the loop may wait for a socket; None when nothing else is to be done."""
         if self.sending or self.touched or self._calls:
             return 0.0
-        next_s = None if self.clock.virtual else self.clock.next_s
-        if next_s is None:
+        until_s = math.inf if self._is_told else self.clock.idle_until_s
+        if until_s == math.inf:
             return SWEEP_S if self._resting else None
-        wait_s = max(0.0, next_s - self.clock.seconds)
+        wait_s = max(0.0, until_s - self.turn_s)
         return min(wait_s, SWEEP_S) if self._resting else wait_s
 
     def _try(self, work: Callable[[], None]) -> None:

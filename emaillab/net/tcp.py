@@ -250,7 +250,7 @@ class _Accepted(Transport):
         self._loop.watch(self.peer, READ, self.hear)
         if self.stream is not None:
             self.stream.accepted = self
-        self.run(partial(connection.open, self.stream.open_s if self.stream is not None else None))
+        self._run(partial(connection.open, self.stream.open_s if self.stream is not None else None))
 
     def hear(self) -> None:
         """Take what has come and have the engine answer; what it says goes out at the end of the turn."""

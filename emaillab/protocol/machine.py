@@ -104,7 +104,7 @@ class Refusal(Exception):
         self.reply = reply
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Place:
     """Where a session stands: a state, what may be said there, and how it is read."""
 

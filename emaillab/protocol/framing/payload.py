@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import ClassVar
 
 from emaillab.protocol.framing.framer import Buffer, FramingError
@@ -46,18 +47,14 @@ class PayloadFramer:
     def __init__(self, lines: LineFramer, payloads: Mapping[str, Announced], limit: int) -> None:
         self._lines, self._payloads, self.limit = lines, payloads, limit
         self.invites = False
-        verbs = "|".join(map(re.escape, payloads))
-        self._begins = re.compile(rf"({verbs})(?![A-Za-z0-9])".encode(), re.IGNORECASE)
-        # Nearly all lines begin with another letter, which is the quickest way to know.
-        self._first = frozenset(octet for verb in payloads for octet in (verb[0] + verb[0].lower()).encode())
+        self._begins, self._first = _beginnings(*payloads)
         self._parts: list[bytes] = []  # the line in hand, then the octets of its payload
         self._size = self._need = 0  # octets of its payload: all, and those that have not come yet
 
     def whole(self, data: bytes) -> bytes | None:
         """Return the line when the octets are just one, without a payload."""
-        if data[:1] and data[0] in self._first:
-            return None
-        return None if self._parts else self._lines.whole(data)
+        # Nearly all lines begin with another letter than the verbs do, which is the quickest way to know.
+        return None if self._parts or data[:1] in self._first else self._lines.whole(data)
 
     def take(self, buffer: Buffer) -> bytes | None:
         """Consume one line and its payload."""
@@ -100,3 +97,10 @@ class PayloadFramer:
         if self._parts:
             return f"{self._need} more octets after {self._parts[0].decode('ascii', 'replace')}"
         return self._lines.missing(buffer)
+
+
+@lru_cache
+def _beginnings(*verbs: str) -> tuple[re.Pattern[bytes], frozenset[bytes]]:
+    """Return what a line with a payload begins with, and with which octets any of them does."""
+    pattern = re.compile(rf"({'|'.join(map(re.escape, verbs))})(?![A-Za-z0-9])".encode(), re.IGNORECASE)
+    return pattern, frozenset(letter.encode() for verb in verbs for letter in (verb[0].upper(), verb[0].lower()))

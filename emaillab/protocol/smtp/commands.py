@@ -30,6 +30,7 @@ from emaillab.protocol.smtp.session import (
     GREETED,
     HANDSHAKE,
     MAIL,
+    NO_ENVELOPE,
     RCPT,
     READY,
     SmtpSession,
@@ -149,7 +150,8 @@ class TransferCommands(SmtpSession):
             for name, value in parameters.items():
                 self.MAIL_PARAMETERS[name].note(self, value, envelope)
         self.backend.check_sender(self.session, envelope)
-        self.end_transaction()
+        if self.envelope is not NO_ENVELOPE:
+            self.end_transaction()
         self.envelope = envelope
         return SENDER_OK
 

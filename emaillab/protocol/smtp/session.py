@@ -41,6 +41,9 @@ HANDSHAKE, TRANSFER, CLOSURE = "handshake", "transfer", "closure"
 
 LINE_LIMIT = 512  # octets with CRLF, RFC 5321 §4.5.3.1.4
 
+NO_ENVELOPE = Envelope("")
+"""What there is between two transactions; nothing is ever written on it."""
+
 Noter = TypeVar("Noter", bound=Callable[..., Any])
 
 
@@ -154,7 +157,7 @@ class SmtpSession(Machine[Reply]):
 
     def end_transaction(self) -> None:
         """Forget the envelope, and all that parts remember of a transaction; they begin with it, too."""
-        self.envelope = Envelope("")
+        self.envelope = NO_ENVELOPE
         self.recipients_asked = 0  # granted or not
 
     def reset_for_tls(self) -> None:

@@ -68,7 +68,7 @@ class Chunking(SmtpSession):
     def end_transaction(self) -> None:
         """Forget the chunks of a letter that never became whole."""
         super().end_transaction()
-        self.chunks = bytearray()
+        self.chunks: bytes | bytearray = b""
 
     @verb("BDAT <octets> [LAST]", rfc="3030 §2")
     def bdat(self, args: bytes) -> Reply:
@@ -77,6 +77,8 @@ class Chunking(SmtpSession):
         arguments = _ARGUMENTS.match(line)
         if arguments is None:
             raise self._given_up(Reply(501, "5.5.4", "expected BDAT <octets> [LAST]"))
+        if not self.chunks:
+            self.chunks = bytearray()
         self.chunks += octets
         size, most = len(self.chunks), self.backend.max_size
         if size > most:
