@@ -272,9 +272,11 @@ def _serve(host: MailHost, clock: WallClock, announce: Callable[[], None]) -> No
                 print(f"emaillab serve: {error}", file=sys.stderr, flush=True)
                 wait_s = LONGEST_WAIT_S
     finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        runners.stop()
+        try:
+            runners.stop()
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
 
 
 def _told_to_stop(bell: SimpleQueue[bool], wait_s: float) -> bool:

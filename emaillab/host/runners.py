@@ -100,13 +100,11 @@ class Runners:
     def turn(self) -> None:
         """Store what attempts have come to, and begin those that are due; never waits for a network.
 
-        Raises: StoreError when something cannot be stored; the next turn tries again.
+        Raises: StoreError when something cannot be stored; the next turn tries again, and nothing begins before that.
         """
-        try:
-            self._record(self._collect())
-            self._look()
-        finally:
-            self._begin()
+        self._record(self._collect())
+        self._look()
+        self._begin()
 
     def stop(self) -> None:
         """Begin nothing more, abandon what does not end at once, and store what the others came to."""

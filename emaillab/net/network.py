@@ -26,6 +26,7 @@ TimeoutError: no answer from zoo.example within 300 s: the server still waits fo
 
 from __future__ import annotations
 
+import itertools
 import weakref
 from collections import deque
 from collections.abc import Callable
@@ -239,7 +240,7 @@ class Network:
         self.closed = False
         self.errors: deque[Exception] = deque(maxlen=20)  # the latest defects of ours; each cost one connection
         self._links: dict[frozenset[str], Link] = {}
-        self._sessions = 0
+        self._sessions = itertools.count(1)
 
     def link(self, a: str, b: str, link: Link) -> None:
         """Change the line between two hosts."""
@@ -251,8 +252,7 @@ class Network:
 
     def next_id(self) -> str:
         """Return a new session's number."""
-        self._sessions += 1
-        return str(self._sessions)
+        return str(next(self._sessions))
 
     def id_of(self, wire: Wire) -> str:
         """Return the number of the session on a wire: that of its record, if there is one."""
