@@ -22,7 +22,6 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from emaillab.host.custody import Custody, CustodyLog
@@ -72,18 +71,24 @@ class Arrival:
         self.added = b""  # fields that the author's program left out
         self.trace = b""  # fields that this host puts on top
         self._token = token
+        self._queue_id = ""
+        self._header: Header | None = None
 
-    @cached_property
+    @property
     def queue_id(self) -> str:
         """The host's name for the letter, drawn when it is first asked for."""
-        return self._token()
+        if not self._queue_id:
+            self._queue_id = self._token()
+        return self._queue_id
 
-    @cached_property
+    @property
     def header(self) -> Header:
         """The header as the client sent it."""
-        from emaillab.message.fields import parse_header
+        if self._header is None:
+            from emaillab.message.fields import parse_header
 
-        return parse_header(self.content)
+            self._header = parse_header(self.content)
+        return self._header
 
     @property
     def message_id(self) -> str:
