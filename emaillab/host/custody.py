@@ -69,6 +69,9 @@ class CustodyLog:
         self._taken: list[Custody] = []
         self._sessions: dict[str, str] = {}  # queue id → the session in which the letter came
 
+    def __repr__(self) -> str:
+        return f"<CustodyLog of {len(self)} letters taken, {len(self.given_up)} given up>"
+
     def __len__(self) -> int:
         return len(self._taken)
 

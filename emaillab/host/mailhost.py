@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime, timezone
 from functools import partial
@@ -49,6 +49,7 @@ from emaillab.host.reception import (
 )
 from emaillab.host.store import Store
 from emaillab.net.clock import Clock
+from emaillab.net.connection import Service
 from emaillab.net.link import End
 from emaillab.protocol.backend import Account, Session
 from emaillab.protocol.envelope import Envelope, Recipient
@@ -136,7 +137,6 @@ class MailHost:
         makers: dict[str, EngineMaker] = {"smtp": self.smtp_server, "pop3": pop3_engine, "imap": imap_engine}
         made = {protocol: partial(maker, self) for protocol, maker in (makers | dict(engines or {})).items()}
         self.ports = Ports(self.end, self.own_clock, made, listens, commit=self.store.commit, token=self.token)
-        self.service, self.services = self.ports.service, self.ports.services
         self.add_user(POSTMASTER, self.token())
         for alias, targets in (takes.aliases or {}).items():
             self.add_alias(alias, *each(targets))
@@ -199,6 +199,16 @@ class MailHost:
     def token(self) -> str:
         """Return a new queue id."""
         return f"{self._rng.getrandbits(40):010X}"
+
+    # Its ports
+
+    def service(self, name: str, port: int | None = None) -> Service:
+        """Return one service of PORTS, to be listened to on a network. Raises: ValueError for another name."""
+        return self.ports.service(name, port)
+
+    def services(self, names: Iterable[str] | None = None) -> list[Service]:
+        """Return several services; by default the usual ones for which there are engines."""
+        return self.ports.services(names)
 
     # What its servers ask
 

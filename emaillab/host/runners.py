@@ -42,7 +42,9 @@ from emaillab.protocol.stream import Stream
 __all__ = ["Envelope", "Runners", "Session"]
 
 MOST = 50
-"""Threads at a time. Each may hold one letter in memory, once its next host has said that it is ready for it."""
+"""Threads at a time. Each reads its letter once its next host has said that it is ready for it."""
+SMALL, MOST_OCTETS = 1 << 20, 128 << 20
+"""Letters that are under way at a time have no more octets together; small ones always find room."""
 GRACE_S = 0.3
 """For attempts that are about to end when all stops; what is under way after it is abandoned, and stays queued."""
 GATHER_S = 0.02
@@ -200,10 +202,14 @@ class Runners:
     def _begin(self) -> None:
         """Give each free lane a thread, as far as there are threads; who had one goes to the end of the row."""
         running = len(self._under_way())
+        octets = sum(lane.under_way.letter.size for lane in self._under_way() if lane.under_way)
         for name, lane in list(self._lanes.items()):
             if self._stopped.is_set() or running >= self._most:
                 return
             if lane.under_way is None and lane.waiting:
+                size = lane.waiting[0].letter.size
+                if size > SMALL and octets and octets + size > MOST_OCTETS:
+                    continue
                 lane.under_way = transmission = lane.waiting.popleft()
                 work = threading.Thread(
                     target=self._run, args=(lane, transmission), name=f"emaillab to {name}", daemon=True
@@ -215,7 +221,7 @@ class Runners:
                     lane.waiting.appendleft(transmission)
                     lane.under_way = None
                     return
-                running += 1
+                running, octets = running + 1, octets + size
                 self._lanes[name] = self._lanes.pop(name)
 
     # What the threads do

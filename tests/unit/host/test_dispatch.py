@@ -9,6 +9,7 @@ from queue import Empty, SimpleQueue
 
 import pytest
 
+from emaillab.host import runners
 from emaillab.host.dispatch import Dial, DispatchOptions
 from emaillab.host.mailhost import MailHost
 from emaillab.host.runners import Runners
@@ -28,11 +29,13 @@ class Peer:
     def __init__(self, *said: bytes | threading.Event) -> None:
         self.said, self.heard = list(said), list[bytes]()
         self.closed = threading.Event()
+        self.allowed: list[float] = []
 
     def send(self, data: bytes) -> None:
         self.heard.append(data)
 
-    def allow(self, seconds: float) -> None: ...
+    def allow(self, seconds: float) -> None:
+        self.allowed.append(seconds)
 
     def readline(self, limit: int = 8192) -> bytes:
         while self.said and isinstance(self.said[0], threading.Event):
@@ -62,9 +65,9 @@ def new_host(clock: Clock, store: Store | None = None, **routes: str) -> MailHos
     return host
 
 
-def accept(host: MailHost, *to: str) -> str:
+def accept(host: MailHost, *to: str, content: bytes = LETTER) -> str:
     session = Session(host.name, "203.0.113.5", helo="x", esmtp=True, now=host.now, user="alice")
-    queue_id = host.accept(session, Envelope.plain("alice@crepes.fr", *to), LETTER)
+    queue_id = host.accept(session, Envelope.plain("alice@crepes.fr", *to), content)
     host.store.commit()
     return queue_id
 
@@ -110,6 +113,13 @@ class TestInTurn:
         assert [(one.forward_path, one.attempts, one.last_reply) for one in letter.recipients] == [
             ("carol@hamburger.edu", 1, "450 4.2.1 later")
         ]
+
+    def test_a_host_has_ten_minutes_after_the_dot(self) -> None:
+        """Who gives up there sends the letter again. Source: RFC 5321 §4.5.3.2.6, RFC 1047."""
+        host, peer = new_host(VirtualClock()), Peer(*WHOLE)
+        accept(host, "bob@hamburger.edu")
+        host.run_queue(lambda exchange, cause: peer)
+        assert peer.allowed[0] == 300 and peer.allowed[-3:-1] == [600, 10] and 120 in peer.allowed
 
     def test_a_report_is_committed_with_the_end_of_its_letter(self, tmp_path: Path) -> None:
         store = Store(tmp_path)
@@ -244,6 +254,29 @@ class TestLanes:
         stopped.append(Running(host, dial, most=1))
         stopped[0].until(lambda: not len(host.queue))
         assert [exchange[3] for exchange in order] == ["a", "b", "c", "a", "a"]
+
+    def test_big_letters_share_the_memory_and_small_ones_pass_by(
+        self, stopped: list[Running], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(runners, "SMALL", 2000)
+        monkeypatch.setattr(runners, "MOST_OCTETS", 25_000)
+        gate = threading.Event()
+        peers: dict[str, Peer] = {}
+
+        def dial(exchange: str, cause: str | None) -> Peer:
+            said = WHOLE if exchange == "mx.small" else [*WHOLE[:5], gate, *WHOLE[5:]]
+            peers[exchange] = Peer(*said)
+            return peers[exchange]
+
+        names = ("big1", "big2", "big3", "big4", "small")
+        host = new_host(WallClock(), **{f"{name}.example": f"mx.{name}" for name in names})
+        for name in names:
+            accept(host, f"bob@{name}.example", content=LETTER + b"x" * (10_000 if "big" in name else 0))
+        stopped.append(Running(host, dial))
+        stopped[0].until(lambda: len(host.queue) == 4)
+        assert {*peers} == {"mx.big1", "mx.big2", "mx.small"}
+        gate.set()
+        stopped[0].until(lambda: not len(host.queue))
 
     def test_the_letter_is_settled_before_the_good_byes(self, stopped: list[Running]) -> None:
         """A host that never answers QUIT must not make a power cut double the letter."""
