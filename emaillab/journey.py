@@ -26,7 +26,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
-from emaillab.host.mailhost import Custody, MailHost
+from emaillab.host.custody import Custody, GivenUp, RefusedConnection
+from emaillab.host.mailhost import MailHost
 from emaillab.net.transcript import Transcript
 from emaillab.readings import NEVER, Reading, read_by, units
 
@@ -71,7 +72,7 @@ class Event:
 
     at_s: float
     text: str
-    session: str  # the id of the transcript
+    session: str  # the id of the transcript; "" when there is none
     handover: bool = False  # whether the responsibility changed
 
 
@@ -98,6 +99,10 @@ class Journey:
     """The queue ids under which the letter still waits."""
     attempts: tuple[Transcript, ...] = ()
     """Sessions in which a host tried in vain to hand it on."""
+    refused: tuple[RefusedConnection, ...] = ()
+    """Attempts of which there is no session, as no connection came about."""
+    given_up: tuple[GivenUp, ...] = ()
+    """When hosts stopped trying, and for whom."""
     until_s: float = NEVER  # when the journey was asked for: what comes later it does not know
 
     @property
@@ -125,6 +130,7 @@ class Journey:
     def events(self) -> tuple[Event, ...]:
         """What happened to the letter, in the order of time."""
         found = [event for session in self.sessions for event in self._events(session)]
+        found += self._vain_attempts()
         return tuple(sorted(found, key=lambda event: event.at_s))
 
     def __iter__(self) -> Iterator[Custody]:
@@ -167,10 +173,14 @@ class Journey:
             left = [
                 h for h in handovers if h.session and h.session.client == stop.host and h.session.cause == stop.session
             ]
+            given_up = [note for note in self.given_up if note.queue_id == stop.queue_id]
+            handed_on = {path for h in left for path in h.stop.envelope.forward_paths}
             stay = Stay("queue", stop.host, came.at_s, in_charge_from_s=came.at_s)
-            if others <= {path for h in left for path in h.stop.envelope.forward_paths}:
-                until = max(h.back_s for h in left)
-                stay = replace(stay, until_s=until, in_charge_until_s=max(h.at_s for h in left), ended=HANDED_ON)
+            if others <= handed_on.union(*(note.forward_paths for note in given_up)):
+                until = max([*(h.back_s for h in left), *(note.at_s for note in given_up)])
+                charge = max([*(h.at_s for h in left), *(note.at_s for note in given_up)])
+                ended = GIVEN_UP if given_up else HANDED_ON
+                stay = replace(stay, until_s=until, in_charge_until_s=charge, ended=ended)
             elif stop.queue_id not in self.queued:
                 stay = replace(stay, until_s=self._last_try(stop), ended=GIVEN_UP)
             yield stay
@@ -209,6 +219,18 @@ class Journey:
 
     # The events
 
+    def _vain_attempts(self) -> Iterator[Event]:
+        """Tell of attempts that came to nothing, and of their end."""
+        for session in self.attempts:
+            text = f"{session.client} tries to hand the letter on to {session.server}, in vain."
+            yield Event(session.opened_s, text, session.id)
+        for refused in self.refused:
+            yield Event(refused.at_s, f"{refused.host} cannot connect to {refused.exchange}: {refused.why}.", "")
+        for note in self.given_up:
+            told = f"and reports it to {note.told}" if note.told else "and nobody is to be told"
+            text = f"{note.host} gives up {', '.join(note.forward_paths)}, {told}: nobody answers for that letter now."
+            yield Event(note.at_s, text, "", handover=True)
+
     def _events(self, session: Transcript) -> Iterator[Event]:
         """Tell what happened to the letter in one session."""
         client, server = session.client, session.server
@@ -238,6 +260,8 @@ def follow(message_id: str, hosts: Iterable[MailHost], transcripts: Iterable[Tra
     came_in = {note.session for note, _ in found}  # in a browser's session a letter has no Message-ID yet
     sessions = [t for t in transcripts if t.id in came_in or key in t.sent_by("C") or key in t.sent_by("S")]
     carried = {t.id for t in sessions}
+    mine = {note.queue_id for note, _ in found}
+    logs = {id(host): host.custody for _, host in found}.values()
     return Journey(
         message_id,
         tuple(sorted((note for note, _ in found), key=lambda stop: stop.at_s)),
@@ -245,6 +269,8 @@ def follow(message_id: str, hosts: Iterable[MailHost], transcripts: Iterable[Tra
         {note.queue_id: _delivered_here(note, host) for note, host in found},
         frozenset(letter.id for _, host in found for letter in host.queue.letters()),
         tuple(t for t in transcripts if t.cause in came_in and t.id not in carried),
+        tuple(note for log in logs for note in log.refused if note.queue_id in mine),
+        tuple(note for log in logs for note in log.given_up if note.queue_id in mine),
         now_s,
     )
 

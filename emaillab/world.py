@@ -16,11 +16,20 @@ import random
 import sys
 import weakref
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import fields
 from functools import partial
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Literal
 
+from emaillab.host.dispatch import DispatchOptions
+from emaillab.host.host_clock import HostClock
 from emaillab.host.mailhost import MailHost
 from emaillab.host.policy import each
+from emaillab.host.ports import USUAL, PortOptions
+from emaillab.host.reception import ReceptionOptions
+from emaillab.host.runners import Runners
+from emaillab.host.webmail.engine import WebmailEngine
 from emaillab.journey import Journey as Journey
 from emaillab.journey import follow
 from emaillab.net.addresses import AddressBook
@@ -43,7 +52,8 @@ if TYPE_CHECKING:
     from emaillab.protocol.pop3.client import Pop3Client
 
 NetworkKind = Literal["tcp", "memory"]
-SERVICES = ("smtp", "submission", "pop3", "imap", "http")
+SERVICES = USUAL
+LONGEST_WAIT_S = 0.2
 
 created: list[Callable[[Internet], None]] = []
 """Who wants to know of every new Internet: a notebook closes the one that an earlier run of the same cell made."""
@@ -131,9 +141,11 @@ class Internet:
         Args:
             users: name → password. domains: whose mailboxes it holds, by default its own name.
             mx_for: the domains whose MX record names it, by default those in `domains`.
-            services: names of `host.mailhost.PORTS`. device: the name of its users' machine, who may send anywhere.
+            services: names of `host.ports.PORTS`. device: the name of its users' machine, who may send anywhere.
             trusts: hosts who may send anywhere too.
-            options: as for MailHost: clock_offset_s, zone_h, handling_s, routes, relays_for …
+            options: clock_offset_s and zone_h, as for HostClock; whatever its rooms take: ReceptionOptions (relays_for,
+                aliases, max_hops, completes), DispatchOptions (routes, handling_s, converts), PortOptions (without, …);
+                store, log and uid_validity, as for MailHost.
         Raises: ValueError, TypeError, KeyError for a host that cannot be; the world then stays as it was.
         """
         name = host_name(name)
@@ -144,17 +156,20 @@ class Internet:
         end, laptop = self._book.enter(name, ip), self._book.enter(device or f"laptop.{name}")
         if self._authority is not None:
             options.setdefault("tls", partial(self._authority.server_end, name))
+        options |= {
+            "domains": own,
+            "trusted_ips": [laptop.ip, *(self._book[friend].ip for friend in each(trusts))],
+            "reverse": self._book.name_of,
+            "resolver": self.dns,
+            "plain_login": True,
+        }
         host = MailHost(
             name,
             ip=end.ip,
-            clock=self.clock,
-            domains=own,
+            clock=HostClock(self.clock, options.pop("clock_offset_s", 0.0), options.pop("zone_h", 0.0)),
             rng=random.Random(f"{self.seed}/{name}"),
-            trusted_ips=[laptop.ip, *(self._book[friend].ip for friend in each(trusts))],
-            reverse=self._book.name_of,
-            resolver=self.dns,
-            plain_login=True,
-            **options,
+            engines={"http": WebmailEngine()},
+            **_for_rooms(options),
         )
         for user, password in _accounts(users):
             host.add_user(user, password)
@@ -174,7 +189,7 @@ class Internet:
         self.network.link(self._book[a].name, self._book[b].name, Link(latency_s, bandwidth))
 
     def stop(self, name: str) -> None:
-        """Take a host off the network; its letters stay in its queue and mailboxes."""
+        """Take a host off the network, and end its sessions; its letters stay in its queue and mailboxes."""
         self.network.close(self[name].name)
 
     def start(self, name: str, services: Iterable[str] = SERVICES) -> None:
@@ -276,8 +291,7 @@ class Internet:
 
     def settle(self) -> None:
         """Let the hosts hand on all fresh letters, and those whose retry is due; time passes only as they travel."""
-        while self._run_next(until_s=self.clock.seconds):
-            pass
+        self._hand_on(self.clock.seconds, fresh_too_late=True)
 
     def advance(self, *, seconds: float = 0, minutes: float = 0, hours: float = 0, days: float = 0) -> None:
         """Let time pass; every attempt that falls due meanwhile is made, at its moment.
@@ -285,12 +299,38 @@ class Internet:
         Raises: ValueError for a step backwards.
         """
         until_s = self.clock.seconds + span_s(seconds, minutes, hours, days)
-        while self._run_next(until_s, fresh_too_late=False):
-            pass
+        self._hand_on(until_s, fresh_too_late=False)
         self.clock.move_to(until_s)
 
-    def _run_next(self, until_s: float, *, fresh_too_late: bool = True) -> bool:
-        """Make the next attempt that is due by a moment (fresh letters at any moment); False when there is none."""
+    def _hand_on(self, until_s: float, *, fresh_too_late: bool) -> None:
+        """Make all attempts that are due by a moment (those with fresh letters at any moment).
+
+        In virtual time one after the other, by due time and host. On the wall, where a line may be slow, nobody waits
+        for another's; but a network in memory has one thread alone.
+        """
+        if self.clock.virtual or isinstance(self.network, MemoryNetwork):
+            while (due := self._next_due(until_s, fresh_too_late=fresh_too_late)) is not None:
+                due_s, host = due
+                self.clock.move_to(due_s)
+                host.run_queue(partial(self._dial, host))
+            return
+        bell: SimpleQueue[None] = SimpleQueue()
+        with ExitStack() as stack:
+            runners = [
+                stack.enter_context(Runners(host.dispatch, partial(self._dial, host), partial(bell.put, None)))
+                for host in self.hosts.values()
+            ]
+            while True:
+                for one in runners:
+                    one.turn()
+                due = self._next_due(until_s, fresh_too_late=fresh_too_late)
+                if due is None and not any(one.busy for one in runners):
+                    return
+                with suppress(Empty):  # in short waits, so that an Interrupt gets through on every system
+                    bell.get(timeout=min(one.wait_s(LONGEST_WAIT_S) for one in runners))
+
+    def _next_due(self, until_s: float, *, fresh_too_late: bool) -> tuple[float, MailHost] | None:
+        """Find the next attempt that is due by a moment; None when there is none."""
         moments = []
         for number, host in enumerate(self.hosts.values()):
             due_s, fresh_s = host.due_s(), host.due_s(fresh=True)
@@ -299,18 +339,12 @@ class Internet:
             elif fresh_too_late and fresh_s is not None:
                 moments.append((fresh_s, number, host))
         if not moments:
-            return False
+            return None
         due_s, _, host = min(moments)
-        self.clock.move_to(due_s)
-        host.run_queue(lambda exchange, cause: self._dial(host, exchange, cause))
-        return True
+        return due_s, host
 
-    def _dial(self, host: MailHost, exchange: str, cause: str | None) -> Stream:
-        self.network.cause = cause
-        try:
-            return self.network.connect(host.end, exchange, "smtp")
-        finally:
-            self.network.cause = None
+    def _dial(self, host: MailHost, exchange: str, *, cause: str | None) -> Stream:
+        return self.network.connect(host.end, exchange, "smtp", cause=cause)
 
     # Ending
 
@@ -351,6 +385,15 @@ class Internet:
             if domain in host.policy.domains:
                 return name
         raise ValueError(f"no host in this world holds the mailboxes of {domain or 'nobody'}")
+
+
+def _for_rooms(options: dict[str, Any]) -> dict[str, Any]:
+    """Sort a host's options by the rooms that take them; the rest is for the host itself."""
+    rest = dict(options)
+    rooms: dict[str, Any] = {}
+    for room, kind in (("reception", ReceptionOptions), ("dispatch", DispatchOptions), ("ports", PortOptions)):
+        rooms[room] = kind(**{one.name: rest.pop(one.name) for one in fields(kind) if one.name in rest})
+    return rooms | rest
 
 
 def _accounts(users: Mapping[str, str] | None) -> Iterable[tuple[str, str]]:

@@ -28,7 +28,7 @@ from emaillab.net.dns import MX
 from emaillab.world import Internet, NetworkKind
 
 if TYPE_CHECKING:
-    from emaillab.host.mailhost import Custody
+    from emaillab.host.custody import Custody
 
 ALICE, BOB, CAROL = "alice@crepes.fr", "bob@hamburger.edu", "carol@c.example"
 FIRST, LAST = "crepes.fr", "hamburger.edu"

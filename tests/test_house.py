@@ -193,6 +193,21 @@ def test_no_circles_between_modules() -> None:
     assert not circle(graph), "in a circle: " + " → ".join(circle(graph))
 
 
+def test_a_host_knows_no_webmail() -> None:
+    """Webmail is handed in from above; not even a late or a typed import of it stands in a host."""
+    webmail = "emaillab.host.webmail"
+    say([i.where for i in INSIDE if room(i.source) == "host" and webmail in i.target and webmail not in i.source])
+
+
+def test_the_rooms_of_a_host_stand_in_no_circle() -> None:
+    """Late and typed imports included."""
+    graph: dict[str, set[str]] = {}
+    for i in INSIDE:
+        if room(i.source) == room(i.target) == "host" and i.target in PATHS and i.source != i.target:
+            graph.setdefault(i.source, set()).add(i.target)
+    assert not circle(graph), "in a circle: " + " → ".join(circle(graph))
+
+
 # -- Who may know what --------------------------------------------------------------------------------
 
 

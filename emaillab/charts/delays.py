@@ -31,7 +31,7 @@ from emaillab.message.trace import Gap, Hop, Trace, trace
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from emaillab.host.mailhost import Custody
+    from emaillab.host.custody import Custody
     from emaillab.message.source import Source
 
 RESOLUTION_S = 1.0  # a date-time ends with the second (RFC 5322 §3.3): two of them are off by less than one together

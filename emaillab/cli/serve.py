@@ -18,29 +18,35 @@ import json
 import os
 import signal
 import sys
-import threading
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 from emaillab.cli import CommandError, port
-from emaillab.engine import Engine
-from emaillab.host.mailhost import IMPLICIT_TLS, PORTS, MailHost
+from emaillab.host.dispatch import DispatchOptions
+from emaillab.host.mailhost import EngineMaker, MailHost
+from emaillab.host.policy import Policy
+from emaillab.host.ports import IMPLICIT_TLS, PORTS, PortOptions
+from emaillab.host.reception import ReceptionStep
+from emaillab.host.runners import Runners
 from emaillab.host.store import Store, StoreError
+from emaillab.host.webmail.engine import WebmailEngine
 from emaillab.net.clock import WallClock
 from emaillab.net.outside import dial
 from emaillab.net.tcp import TcpNetwork
 from emaillab.net.tls import Authority
 from emaillab.net.transcript import Transcript
 from emaillab.net.zones import ZoneError, host_name
-from emaillab.protocol.backend import NO_WORK, MailAcceptor, Session, Work
+from emaillab.protocol.backend import MailAcceptor, Session
 from emaillab.protocol.envelope import Envelope, Recipient
 from emaillab.protocol.machine import Refusal
 from emaillab.protocol.smtp.grammar import Reply
 from emaillab.protocol.smtp.server import SmtpServer
+from emaillab.protocol.stream import Stream
 
 ROUTE_HELP = "where mail for a domain goes; * is any other domain"
-QUEUE_S = 1.0  # how often the queue is looked at
+LONGEST_WAIT_S = 1.0  # not for ever: Windows looks at signals only between two waits
 
 
 def user(text: str) -> tuple[str, str]:
@@ -169,48 +175,55 @@ def _authority(arguments: argparse.Namespace, named: dict[str, int]) -> Authorit
 def _host(arguments: argparse.Namespace, authority: Authority | None, clock: WallClock) -> MailHost:
     """Return the mail host."""
     names = tuple(dict.fromkeys(("localhost", "127.0.0.1", "::1", arguments.domain)))
-    kind = DiscardingHost if arguments.discard else ServedHost
-    host = kind(
+    engines: dict[str, EngineMaker] = {"http": WebmailEngine()}
+    host = MailHost(
         arguments.domain,
         ip=arguments.bind,
         clock=clock,
         store=Store(arguments.data),
-        routes=dict(arguments.route),
-        tls=None if authority is None else partial(authority.server_end, *names),
-        require_tls=arguments.require_tls,
+        dispatch=DispatchOptions(routes=dict(arguments.route)),
+        ports=PortOptions(
+            tls=None if authority is None else partial(authority.server_end, *names),
+            require_tls=arguments.require_tls,
+        ),
+        engines=engines | {"smtp": DiscardingServer} if arguments.discard else engines,
         log=False,
         uid_validity=int(clock.now().timestamp()),
     )
+    if arguments.discard:
+        discard(host)
+    else:
+        host.reception.steps.insert(1, KnownWay(host))
     return host
 
 
-class ServedHost(MailHost):
-    """A host among real ones: it hands on only where it was told a way, since it asks no name server."""
+class KnownWay(ReceptionStep):
+    """Refuse mail for domains to which no way is known: among real hosts we ask no name server."""
+
+    def __init__(self, host: MailHost) -> None:
+        self._host = host
 
     def check_recipient(self, session: Session, envelope: Envelope, recipient: Recipient) -> None:
-        """Refuse what the policy refuses, and domains to which no route is known."""
-        super().check_recipient(session, envelope, recipient)
+        """Look for a route."""
         domain = recipient.forward_path.rpartition("@")[2].lower()
-        if not self.policy.is_ours(recipient.forward_path) and not self.routes.keys() & {domain, "*"}:
+        if not self._host.policy.is_ours(recipient.forward_path) and not self._host.routes.keys() & {domain, "*"}:
             raise Refusal(Reply(550, "5.4.4", f"no way to {domain} is known; start with --route {domain}=HOST:PORT"))
 
 
-class DiscardingHost(MailHost):
-    """A host that accepts everything and keeps nothing."""
+def discard(host: MailHost) -> None:
+    """Have a host accept everything and keep nothing, also what was written in webmail."""
+    host.reception.steps[:] = [SizeCheck(host.policy)]
 
-    def check_recipient(self, session: Session, envelope: Envelope, recipient: Recipient) -> None:
-        """Take all recipients."""
 
-    def work(self) -> Work:
-        """Return work in which nothing is stored."""
-        return NO_WORK
+class SizeCheck(ReceptionStep):
+    """Refuse what is announced to be too big, and nothing else."""
 
-    def accept(self, session: Session, envelope: Envelope, content: bytes) -> str:
-        """Drop the letter, also one that was written in webmail."""
-        return self.token()
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
 
-    def _smtp(self, session: Session) -> Engine:
-        return DiscardingServer(self, session)
+    def check_sender(self, session: Session, envelope: Envelope) -> None:
+        """Look at the announced size."""
+        self._policy.check_sender(session, envelope)
 
 
 class DiscardingServer(SmtpServer):
@@ -240,35 +253,44 @@ def _announce(network: TcpNetwork, host: MailHost, named: dict[str, int], *, as_
     sys.stdout.flush()
 
 
-class Stopped(Exception):
-    """The server is to end: no further letter is handed on."""
-
-
 def _serve(host: MailHost, clock: WallClock, announce: Callable[[], None]) -> None:
     """Hand on what is due, until a signal comes; who reads the announcement may send one."""
     gc.freeze()  # what lives as long as the server need not be looked at again and again
-    stopped = threading.Event()
-    before = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    bell: SimpleQueue[bool] = SimpleQueue()  # rung by any thread and by signals, which may interrupt this very one
+    handlers = {number: signal.signal(number, lambda *_: bell.put(True)) for number in (signal.SIGINT, signal.SIGTERM)}
 
-    def call(target: str, cause: str | None) -> object:
-        if stopped.is_set():
-            raise Stopped
+    def call(target: str, /, *, cause: str | None) -> Stream:
         ip, _, number = target.rpartition(":")
         return dial(ip.strip("[]"), int(number), clock, name=target)
 
+    runners = Runners(host.dispatch, call, lambda: bell.put(False))
     try:
         announce()
-        while not stopped.wait(QUEUE_S):  # not for ever: Windows looks at signals only between two waits
-            if host.routes:
-                try:
-                    host.run_queue(call)  # type: ignore[arg-type]
-                except Stopped:
-                    break
-                except StoreError as error:  # a full disk, which an operator can mend while we run
-                    print(f"emaillab serve: {error}", file=sys.stderr, flush=True)
+        wait_s = 0.0
+        while not _told_to_stop(bell, wait_s):
+            try:
+                if host.routes:
+                    runners.turn()
+                wait_s = runners.wait_s(LONGEST_WAIT_S) if host.routes else LONGEST_WAIT_S
+            except StoreError as error:  # a full disk, which an operator can mend while we run
+                print(f"emaillab serve: {error}", file=sys.stderr, flush=True)
+                wait_s = LONGEST_WAIT_S
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        try:
+            runners.stop()
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+
+
+def _told_to_stop(bell: SimpleQueue[bool], wait_s: float) -> bool:
+    """Wait until the bell rings, or so long; tell whether it rang for the end."""
+    told = False
+    with contextlib.suppress(Empty):
+        told = bell.get(timeout=wait_s)
+        while not told:
+            told = bell.get_nowait()
+    return told
 
 
 def _recorder(network: TcpNetwork, data: Path | None) -> Callable[[Transcript], None]:

@@ -18,7 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from emaillab.diagrams.svg import BLUE, GREY, ORANGE, VERMILLION, Canvas, Diagram, cut, wrap
-from emaillab.host.mailhost import Custody
+from emaillab.host.custody import Custody
 from emaillab.message.dissect import dissect
 from emaillab.message.fields import Header, parse_addresses
 from emaillab.message.part import Part

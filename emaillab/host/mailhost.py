@@ -26,92 +26,54 @@ from __future__ import annotations
 import random
 import secrets
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from functools import partial
-from typing import TYPE_CHECKING, Any
 
 from emaillab.engine import Engine
+from emaillab.host.custody import CustodyLog
+from emaillab.host.dispatch import Dial, Dispatch, DispatchOptions
+from emaillab.host.host_clock import HostClock
 from emaillab.host.policy import POSTMASTER, Policy, each, split_address
+from emaillab.host.ports import PortOptions, Ports, imap_engine, pop3_engine, smtp_server_of
 from emaillab.host.queue import Queue
-from emaillab.host.relay import MAX_HOPS, Attempt, exchanges_for, hand_on, received_field, return_path_field
+from emaillab.host.reception import (
+    Completion,
+    Filing,
+    LoopCheck,
+    Noting,
+    PolicyCheck,
+    Reception,
+    ReceptionOptions,
+    Stamp,
+)
 from emaillab.host.store import Store
-from emaillab.host.store.outgoing import QueuedLetter, QueuedRecipient
-from emaillab.host.submission import missing_fields
 from emaillab.net.clock import Clock
-from emaillab.net.connection import Connection, Service
-from emaillab.net.dns import Resolver
+from emaillab.net.connection import Service
 from emaillab.net.link import End
 from emaillab.protocol.backend import Account, Session, Work
-from emaillab.protocol.envelope import FAILURE, Envelope, Recipient
+from emaillab.protocol.envelope import Envelope, Recipient
 from emaillab.protocol.failures import Failures
-from emaillab.protocol.machine import Refusal
 from emaillab.protocol.sasl import Kept
 from emaillab.protocol.smtp.client import SmtpClient
-from emaillab.protocol.smtp.grammar import Reply
-from emaillab.protocol.smtp.server import smtp_server
-from emaillab.protocol.stream import Stream
 
-if TYPE_CHECKING:
-    from emaillab.host.webmail.application import Webmail
+__all__ = ["EngineMaker", "MailHost", "SmtpClient"]
 
-__all__ = ["IMPLICIT_TLS", "PORTS", "Custody", "MailHost", "SmtpClient"]
-
-PORTS = {
-    "smtp": 25,
-    "submission": 587,
-    "pop3": 110,
-    "imap": 143,
-    "http": 80,
-    "smtps": 465,
-    "pop3s": 995,
-    "imaps": 993,
-    "https": 443,
-}
-"""Each service's well-known port."""
-IMPLICIT_TLS = frozenset(("smtps", "pop3s", "imaps", "https"))
-"""Services that speak TLS from the first octet (RFC 8314, RFC 9110 §4.2.2)."""
-
-TICK = timedelta(milliseconds=1)  # no attempt is late by less
-# After which silence a session ends: RFC 5321 §4.5.3.2.7, 1939 §3, 9051 §5.4. All wait longer than a client of ours
-# does, so that it is the client who notices first that its peer says nothing.
-IDLE_S = {"smtp": 600.0, "pop3": 600.0, "imap": 1800.0, "http": 600.0}
-
-
-@dataclass(frozen=True, slots=True)
-class Custody:
-    """A host's note that a letter is now in its hands: with the 250 after the final dot."""
-
-    host: str
-    at_s: float  # true time, seconds on the world's clock
-    stamped_at: datetime  # what the host's own clock said
-    message_id: str
-    queue_id: str
-    session: str  # the id of the transcript in which it came
-    envelope: Envelope
-    raw: bytes = field(repr=False)  # with this host's trace field on top
-    onward: tuple[str, ...] = ()  # the forward-paths, aliases replaced, for which it has to be handed on
+EngineMaker = Callable[["MailHost", Session], Engine]
+"""Makes the engine of one protocol for one session of a host."""
 
 
 class MailHost:
-    """One mail server.
+    """One mail server: a name, users, a clock, and the rooms in which letters come in, lie, and go out.
 
     Args:
         name: its host name. ip: its address in the world.
-        domains: whose mailboxes it holds; by default its own name.
-        clock_offset_s: how far its clock is ahead of the true time. zone_h: its time zone, hours east of UTC.
-        handling_s: how long a letter is looked at before it is first handed on.
-        routes: domain → host name that takes its mail, instead of the DNS; "*" is every other domain (a smart host).
-        relays_for: domains of others whose mail it takes from anyone. trusted_ips: clients who may send anywhere.
-        tls: makes the server's end of TLS. plain_login: whether passwords may come in the clear from anywhere;
-            from the machine itself they may, unless `require_tls`. log: whether to keep a Custody note of every letter.
-        aliases: local part → the address, or addresses, that get its mail instead; see `add_alias`.
-        without: SMTP extensions that it leaves out, of `smtp.server.OPTIONAL`, such as "8BITMIME".
-        converts: whether it re-encodes 8-bit letters for a server without 8BITMIME, instead of returning them.
-        completes: whether it adds Date and Message-ID to a letter that is submitted without them.
-        max_hops: how many Received fields a letter may have when it comes, before it is taken to be in a loop.
+        clock: the world's, or its own that may be wrong.
+        store: where it keeps its mail. rng: where its identifiers come from.
         uid_validity: of its users' INBOX; a host that begins anew under an old name needs a larger one each time, as
             programs remember UIDs (RFC 9051 §2.3.1.1).
+        log: whether it keeps a Custody note of every letter.
+        reception, dispatch, ports: what it takes in, how it hands on, how it listens.
+        engines: protocol → who makes its engines, beside or instead of the usual ones; "http" needs one.
     """
 
     def __init__(
@@ -119,53 +81,63 @@ class MailHost:
         name: str,
         *,
         ip: str,
-        clock: Clock,
-        domains: Iterable[str] | None = None,
+        clock: Clock | HostClock,
         store: Store | None = None,
         rng: random.Random | None = None,
-        clock_offset_s: float = 0.0,
-        zone_h: float = 0.0,
-        handling_s: float = 0.0,
-        routes: dict[str, str] | None = None,
-        relays_for: Iterable[str] = (),
-        trusted_ips: Iterable[str] = (),
-        reverse: Callable[[str], str | None] = lambda ip: None,
-        resolver: Resolver | None = None,
-        tls: Callable[[], Any] | None = None,
-        require_tls: bool = False,
-        plain_login: bool = False,
-        log: bool = True,
-        aliases: Mapping[str, str | Iterable[str]] | None = None,
-        max_hops: int = MAX_HOPS,
-        without: Iterable[str] = (),
-        converts: bool = False,
-        completes: bool = False,
         uid_validity: int = 1,
+        log: bool = True,
+        reception: ReceptionOptions | None = None,
+        dispatch: DispatchOptions | None = None,
+        ports: PortOptions | None = None,
+        engines: Mapping[str, EngineMaker] | None = None,
     ) -> None:
+        takes, hands_on, listens = (
+            reception or ReceptionOptions(),
+            dispatch or DispatchOptions(),
+            ports or PortOptions(),
+        )
         self.end = End(name, ip)
-        self.clock, self.clock_offset_s, self.handling_s = clock, clock_offset_s, handling_s
-        self.zone = timezone(timedelta(hours=zone_h))
+        self.own_clock = clock if isinstance(clock, HostClock) else HostClock(clock)
         self.store = store if store is not None else Store()
         self.queue = Queue(self.store)
-        own = {d.lower() for d in each(name if domains is None else domains)}
-        others = {d.lower() for d in each(relays_for)}
-        self.policy = Policy(own, self.store.has_account, others, trusted_ips=set(trusted_ips))
-        self.routes = routes or {}
-        self.custody: list[Custody] = []
-        self.max_size, self.max_hops = self.policy.max_size, max_hops
-        self._rng = rng or random.Random()
-        self.converts, self.completes = converts, completes
-        self.smtp_server = smtp_server(frozenset(map(str.upper, each(without))))
+        self.policy = _policy(name, takes, self.store)
         self.failures = Failures()
-        self._secret = rng.randbytes(32) if rng else secrets.token_bytes(32)  # without a seed there may be real users
-        self._resolver, self._tls = resolver or Resolver(), tls
-        self._reverse = reverse
-        self._require_tls, self._plain_login, self._log = require_tls, plain_login, log
-        self._uid_validity = uid_validity
-        self._causes: dict[str, str] = {}  # queue id → the session in which the letter came
-        self._webmail: Webmail | None = None  # made when the first browser comes
+        self.custody = CustodyLog(keeps=log)
+        self.max_size = self.policy.max_size
+        self.smtp_server = smtp_server_of(listens)
+        self._rng, self._uid_validity = rng or random.Random(), uid_validity
+        # Who signs something in the host's name, such as webmail's cookies; without a seed there may be real users.
+        self.secret = rng.randbytes(32) if rng else secrets.token_bytes(32)
+        filing = Filing(self.policy, self.store, self.queue, hands_on.handling_s)
+        self._completion = completion = Completion(active=takes.completes)
+        self.reception = Reception(
+            [
+                PolicyCheck(self.policy),
+                LoopCheck(takes.max_hops),
+                completion,
+                Stamp(),
+                filing,
+                Noting(self.custody, self.policy, self.own_clock, self.store),
+            ],
+            self.token,
+            self.work,
+        )
+        self.dispatch = Dispatch(
+            name,
+            self.own_clock,
+            self.queue,
+            self.store,
+            token=self.token,
+            file=filing.file,
+            log=self.custody,
+            work=self.work,
+            options=hands_on,
+        )
+        makers: dict[str, EngineMaker] = {"smtp": self.smtp_server, "pop3": pop3_engine, "imap": imap_engine}
+        made = {protocol: partial(maker, self) for protocol, maker in (makers | dict(engines or {})).items()}
+        self.ports = Ports(self.end, self.own_clock, made, listens, commit=self.store.commit, token=self.token)
         self.add_user(POSTMASTER, self.token())
-        for alias, targets in (aliases or {}).items():
+        for alias, targets in (takes.aliases or {}).items():
             self.add_alias(alias, *each(targets))
 
     def __repr__(self) -> str:
@@ -175,6 +147,8 @@ class MailHost:
     def name(self) -> str:
         """The host's name."""
         return self.end.name
+
+    # Its users
 
     @property
     def users(self) -> list[str]:
@@ -205,10 +179,21 @@ class MailHost:
             raise KeyError(f"{self.name} has no mailbox {mailbox} of {user}")
         return [box.raw(entry.uid) for entry in box.entries()]
 
+    # Its clock, and its tokens
+
+    @property
+    def clock(self) -> Clock:
+        """The world's clock, which is right."""
+        return self.own_clock.world
+
+    @property
+    def zone(self) -> timezone:
+        """Its time zone."""
+        return self.own_clock.zone
+
     def now(self, at_s: float | None = None) -> datetime:
         """Return what the host's own clock shows, in its own zone."""
-        true = self.clock.seconds if at_s is None else at_s
-        return self.clock.at(true + self.clock_offset_s).astimezone(self.zone)
+        return self.own_clock.now(at_s)
 
     def token(self) -> str:
         """Return a new queue id."""
@@ -218,82 +203,29 @@ class MailHost:
 
     def service(self, name: str, port: int | None = None) -> Service:
         """Return one service of PORTS, to be listened to on a network. Raises: ValueError for another name."""
-        if name not in PORTS:
-            raise ValueError(f"{name!r} is not a mail service; there are {', '.join(PORTS)}")
-        protocol = {"submission": "smtp"}.get(name, name.removesuffix("s") if name in IMPLICIT_TLS else name)
-        engine = {"smtp": self._smtp, "pop3": self._pop3, "imap": self._imap, "http": self._http}[protocol]
-        return Service(
-            self.end,
-            name,
-            PORTS[name] if port is None else port,
-            lambda connection: engine(self._session(connection, name)),
-            self.store.commit,
-            protocol=protocol,
-            tls=self._tls,
-            implicit_tls=name in IMPLICIT_TLS,
-            idle_s=IDLE_S[protocol],
-        )
+        return self.ports.service(name, port)
 
-    def services(self, names: Iterable[str] = ("smtp", "submission", "pop3", "imap", "http")) -> list[Service]:
-        """Return several services."""
-        return [self.service(name) for name in names]
+    def services(self, names: Iterable[str] | None = None) -> list[Service]:
+        """Return several services; by default the usual ones for which there are engines."""
+        return self.ports.services(names)
 
-    def _smtp(self, session: Session) -> Engine:
-        return self.smtp_server(self, session)
+    # What its servers ask
 
-    def _pop3(self, session: Session) -> Engine:
-        from emaillab.protocol.pop3.server import Pop3Server  # here, so that a world is up before a student blinks
-
-        return Pop3Server(self, session)
-
-    def _imap(self, session: Session) -> Engine:
-        from emaillab.protocol.imap.server import ImapServer
-
-        return ImapServer(self, session)
-
-    def _http(self, session: Session) -> Engine:
-        try:
-            from emaillab.host.webmail.application import Webmail
-            from emaillab.protocol.http.server import HttpServer
-        except ModuleNotFoundError as error:
-            from emaillab.protocol.http.absent import AbsentServer
-
-            return AbsentServer(f'webmail needs {error.name}, which is missing here: pip install "emaillab[web]"')
-        if self._webmail is None:
-            self._webmail = Webmail(self, secret=self._secret)
-        return HttpServer(self._webmail, session, commit=self.store.commit)
-
-    def _session(self, connection: Connection, service: str) -> Session:
-        ip = connection.client.ip
-        loopback = ip in ("::1", "localhost") or ip.startswith("127.")
-        transcript = connection.wire.transcript
-        session = Session(
-            server_name=self.name,
-            peer_ip=ip,
-            peer_name="localhost" if loopback else self._reverse(ip),
-            id=transcript.id if transcript else connection.id,
-            now=lambda: self.now(connection.at_s),
-            tls=connection.tls_version,
-            offers_tls=connection.offers_tls,
-            loopback=loopback or self._plain_login,
-            require_tls=self._require_tls,
-            submission=service in ("submission", "smtps"),
-            http=service in ("http", "https"),
-            tokens=self.token,
-            wake=connection.wake,
-        )
-        connection.encrypted = partial(setattr, session, "tls")
-        return session
-
-    # What its SMTP server asks
+    def work(self) -> Work:
+        """Return the work of one verb: what is stored in it is kept whole, or not at all."""
+        return self.store.work()
 
     def check_sender(self, session: Session, envelope: Envelope) -> None:
-        """Refuse what the policy refuses."""
-        self.policy.check_sender(session, envelope)
+        """Refuse what the reception refuses."""
+        self.reception.check_sender(session, envelope)
 
     def check_recipient(self, session: Session, envelope: Envelope, recipient: Recipient) -> None:
-        """Refuse what the policy refuses."""
-        self.policy.check_recipient(session, envelope, recipient)
+        """Refuse what the reception refuses."""
+        self.reception.check_recipient(session, envelope, recipient)
+
+    def accept(self, session: Session, envelope: Envelope, content: bytes) -> str:
+        """Take responsibility for a letter: into our users' mailboxes, into the queue for all others."""
+        return self.reception.accept(session, envelope, content)
 
     def kept(self, user: str) -> Kept | None:
         """Return what is kept of a user's account; users log in as NAME or NAME@DOMAIN."""
@@ -307,111 +239,46 @@ class MailHost:
             raise KeyError(f"{self.name} has no user {name}")
         return account
 
-    def work(self) -> Work:
-        """Return the work of one verb: what is stored in it is kept whole, or not at all."""
-        return self.store.work()
+    @property
+    def completes(self) -> bool:
+        """Whether it adds Date and Message-ID to a letter that is submitted without them. It may be changed."""
+        return self._completion.active
 
-    def accept(self, session: Session, envelope: Envelope, content: bytes) -> str:
-        """Take responsibility for a letter: into our users' mailboxes, into the queue for all others."""
-        from emaillab.message.fields import parse_header
+    @completes.setter
+    def completes(self, completes: bool) -> None:
+        self._completion.active = completes
 
-        header = parse_header(content)
-        if len(header.all("Received")) >= self.max_hops:
-            raise Refusal(Reply(554, "5.4.6", f"{self.max_hops} hosts have handled this letter, it must be in a loop"))
-        queue_id, now = self.token(), session.now()
-        added = missing_fields(header, now, queue_id, self.name) if self.completes and session.submission else b""
-        # SIMPLIFIED: some servers put an empty line before text without any header; here no octet is added or changed.
-        raw = received_field(session, envelope, queue_id, now) + added + content
-        self._take(envelope, raw, queue_id, now)
-        self._causes[queue_id] = session.id
-        if self._log:
-            message_id = (parse_header(added + content) if added else header).text("Message-ID")
-            onward = tuple(recipient.forward_path for recipient in self.policy.split(envelope.recipients)[1])
-            true_s = (now - self.clock.start).total_seconds() - self.clock_offset_s
-            note = Custody(self.name, true_s, now, message_id, queue_id, session.id, replace(envelope), raw, onward)
-            self.custody.append(note)
-            self.store.when_undone(queue_id, lambda: self.custody.remove(note))  # where accepting is part of a verb
-        return queue_id
+    # Its way out
 
-    def _take(self, envelope: Envelope, raw: bytes, queue_id: str, now: datetime) -> None:
-        """Deliver a letter to our users and queue it for the others, or nothing of it."""
-        ours, others = self.policy.split(envelope.recipients)
-        with self.work():
-            if ours:
-                self.store.deliver(dict.fromkeys(ours), return_path_field(envelope) + raw, now)
-            if others:
-                letter = QueuedLetter(
-                    queue_id,
-                    envelope.reverse_path,
-                    now,
-                    tuple(map(QueuedRecipient, others)),
-                    raw,
-                    envelope.body,
-                    ret=envelope.ret,
-                    envid=envelope.envid,
-                    smtputf8=envelope.smtputf8,
-                )
-                self.queue.add(letter, now + timedelta(seconds=self.handling_s))
+    @property
+    def converts(self) -> bool:
+        """Whether it re-encodes 8-bit letters for a server without 8BITMIME. It may be changed."""
+        return self.dispatch.converts
 
-    # Its queue
+    @converts.setter
+    def converts(self, converts: bool) -> None:
+        self.dispatch.converts = converts
+
+    @property
+    def routes(self) -> dict[str, str]:
+        """Domain → host name that takes its mail, instead of the DNS; "*" is every other domain. It may be changed."""
+        return self.dispatch.routes
+
+    def targets(self, domain: str) -> list[str]:
+        """Return the hosts that take mail for a domain, best first. Raises: Refusal."""
+        return self.dispatch.targets(domain)
 
     def due_s(self, *, fresh: bool = False) -> float | None:
         """Return the true time of the next attempt, in seconds on the world's clock; see Queue.next_due."""
-        moment = self.queue.next_due(fresh=fresh)
-        return None if moment is None else (moment - self.clock.start).total_seconds() - self.clock_offset_s
+        return self.dispatch.due_s(fresh=fresh)
 
-    def run_queue(self, dial: Callable[..., Stream]) -> int:
-        """Try every letter that is due. Args: dial(host name, cause=session). Returns: the number of attempts."""
-        attempts = 0
-        for letter in self.queue.due(self.now() + TICK):
-            for domain, part in _by_domain(letter):
-                attempts += 1
-                cause = self._causes.get(letter.id)
-                attempt = hand_on(
-                    part,
-                    self.queue.content(letter),
-                    partial(self.targets, domain),
-                    partial(dial, cause=cause),
-                    self.name,
-                    converts=self.converts,
-                )
-                with self.work():
-                    self._settle(part, attempt)
-            self.store.commit()
-        return attempts
-
-    def targets(self, domain: str) -> list[str]:
-        """Return the hosts that take mail for a domain, best first: a route of our own, else what the DNS says."""
-        route = self.routes.get(domain) or self.routes.get("*")
-        return [route] if route else exchanges_for(domain, self._resolver, self.name)
-
-    def _settle(self, letter: QueuedLetter, attempt: Attempt) -> None:
-        """Take note of what became of an attempt."""
-        delivered, failed = attempt.those(lambda r: r.ok), attempt.those(lambda r: r.permanent)
-        later, now = attempt.those(lambda r: r.temporary), self.now()
-        for path, reply in later.items():
-            for expired in self.queue.put_off(letter, [path], reply, now):
-                failed[expired] = f"{reply} (given up after {self.queue.give_up_after.days} days)"
-        if failed:
-            self._bounce(letter, failed, now)
-        if delivered or failed:
-            self.queue.done(letter, [*delivered, *failed])
-
-    def _bounce(self, letter: QueuedLetter, failures: dict[str, str], now: datetime) -> None:
-        """Report failures to the reverse-path; a report itself is never reported on (RFC 5321 §6.1)."""
-        from emaillab.host.bounce import notification
-
-        unasked = {one.forward_path for one in letter.recipients if not one.recipient.wants(FAILURE)}
-        failures = {path: why for path, why in failures.items() if path not in unasked}
-        if letter.reverse_path and failures:
-            queue_id = self.token()
-            report = notification(self.name, letter, self.queue.content(letter), failures, now, queue_id)
-            self._take(Envelope.plain("", letter.reverse_path, body="8BITMIME"), report, queue_id, now)
+    def run_queue(self, dial: Dial) -> int:
+        """Try every letter that is due, one after the other. Returns: the number of attempts."""
+        return self.dispatch.run(dial)
 
 
-def _by_domain(letter: QueuedLetter) -> list[tuple[str, QueuedLetter]]:
-    """Split a letter by its recipients' domains: one transmission for all recipients of a domain."""
-    groups: dict[str, list[QueuedRecipient]] = {}
-    for recipient in letter.recipients:
-        groups.setdefault(split_address(recipient.forward_path)[1], []).append(recipient)
-    return [(domain, replace(letter, recipients=tuple(group))) for domain, group in groups.items()]
+def _policy(name: str, takes: ReceptionOptions, store: Store) -> Policy:
+    """Return the rules of who may send what to whom."""
+    own = {domain.lower() for domain in each(name if takes.domains is None else takes.domains)}
+    others = {domain.lower() for domain in each(takes.relays_for)}
+    return Policy(own, store.has_account, others, trusted_ips=set(takes.trusted_ips))

@@ -16,7 +16,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
+from typing import Any
 
+from emaillab.host.custody import RefusedConnection
+from emaillab.host.store import StoreError
 from emaillab.host.store.outgoing import QueuedLetter
 from emaillab.net.dns import NULL_MX, NoSuchDomain, Resolver, ServerFailure
 from emaillab.protocol.backend import Session
@@ -24,6 +27,7 @@ from emaillab.protocol.envelope import Envelope
 from emaillab.protocol.machine import Refusal
 from emaillab.protocol.smtp.client import SendResult, SmtpClient
 from emaillab.protocol.smtp.grammar import Reply
+from emaillab.protocol.smtp.time_outs import TIME_OUTS
 from emaillab.protocol.stream import ProtocolError, Stream
 
 NEXT_LINE = "\r\n "
@@ -72,10 +76,24 @@ class Attempt:
 
     exchange: str  # the host that answered, or the last one tried
     replies: dict[str, Reply]
+    unreachable: bool = False  # no host came as far as an answer to EHLO: it is not about this letter
+    refused: tuple[RefusedConnection, ...] = ()  # connections that did not come about
 
     def those(self, test: Callable[[Reply], bool]) -> dict[str, str]:
         """Return the recipients whose reply passes a test, with the reply's words."""
         return {path: str(reply) for path, reply in self.replies.items() if test(reply)}
+
+    @classmethod
+    def same(cls, letter: QueuedLetter, reply: Reply, **rest: Any) -> Attempt:
+        """Return an attempt that came to the same for all recipients."""
+        return cls("", {recipient.forward_path: reply for recipient in letter.recipients}, **rest)
+
+    @classmethod
+    def refused_by(cls, letter: QueuedLetter, refusal: Refusal) -> Attempt:
+        """Return an attempt that ended before it began. Raises: the refusal, when its reply is none of SMTP."""
+        if not isinstance(refusal.reply, Reply):
+            raise refusal
+        return cls.same(letter, refusal.reply)
 
 
 def exchanges_for(domain: str, resolver: Resolver, own_name: str) -> list[str]:
@@ -102,17 +120,20 @@ def exchanges_for(domain: str, resolver: Resolver, own_name: str) -> list[str]:
 
 def hand_on(
     letter: QueuedLetter,
-    content: bytes,
+    content: Callable[[], bytes],
     find: Callable[[], list[str]],
     dial: Callable[[str], Stream],
     name: str,
     *,
     converts: bool = False,
+    told: Callable[[Attempt], None] = lambda attempt: None,
 ) -> Attempt:
     """Try the hosts that `find` names in order until one looks at the letter's recipients, or refuses it for good.
 
-    Args: dial: opens a connection to a host; name: ours, for EHLO; converts: whether 8-bit content is re-encoded for
-        a host without 8BITMIME (RFC 6152 §3 allows it, and allows to return the letter).
+    Args: content: reads the letter, once a host is ready for it. dial: opens a connection to a host; name: ours, for
+        EHLO; converts: whether 8-bit content is re-encoded for a host without 8BITMIME (RFC 6152 §3 allows it, and
+        allows to return the letter); told: learns what became of the letter as soon as that is settled, before the
+        good-byes.
     Returns: a reply for each recipient; a host that cannot be reached is a temporary failure.
     Source: RFC 5321 §5.1.
     """
@@ -121,34 +142,40 @@ def hand_on(
     try:
         exchanges = find()
     except Refusal as refusal:
-        assert isinstance(refusal.reply, Reply), "who finds hosts speaks SMTP"
-        return Attempt("", dict.fromkeys(paths, refusal.reply))
+        return Attempt.refused_by(letter, refusal)
+    reached = False
     for exchange in exchanges:
+        settled = False
         try:
-            result = _give(SmtpClient(dial(exchange)), letter, content, name, converts)
-            attempt = Attempt(exchange, {path: result.reply_for(path) for path in paths})
-            if result.recipients or not result.final.temporary:
-                return attempt  # a host that takes no letter at all just now is as good as down: the next one may
+            with SmtpClient(dial(exchange), time_outs=TIME_OUTS) as client:
+                hello = client.ehlo(name) if client.greeting.ok else client.greeting
+                reached = True
+                result = _give(client, letter, content, converts) if hello.ok else SendResult(False, {}, hello)
+                attempt = Attempt(exchange, {path: result.reply_for(path) for path in paths})
+                # a host that takes no letter at all just now is as good as down: the next one may
+                settled = bool(result.recipients) or not result.final.temporary
+                if settled:
+                    told(attempt)
+        except StoreError:
+            raise  # ours, not theirs
         except (OSError, ProtocolError) as error:
-            reply = Reply(451, "4.4.1", f"{exchange}: {error}")
-            attempt = Attempt(exchange, dict.fromkeys(paths, reply))
+            if not settled:
+                reply = Reply(451, "4.4.1", f"{exchange}: {error}")
+                attempt = Attempt(exchange, dict.fromkeys(paths, reply), unreachable=not reached)
+        if settled:
+            break
     return attempt
 
 
-def _give(client: SmtpClient, letter: QueuedLetter, content: bytes, name: str, converts: bool) -> SendResult:
-    """Hold one SMTP session; what the sender asked for is passed on to a server that knows the words."""
-    with client:
-        if not client.greeting.ok:
-            return SendResult(False, {}, client.greeting)
-        hello = client.ehlo(name)
-        if not hello.ok:
-            return SendResult(False, {}, hello)
-        if converts and not content.isascii() and "8BITMIME" not in client.extensions:
-            content = _in_seven_bits(content)
-        recipients = [queued.recipient for queued in letter.recipients]
-        return client.send(
-            letter.reverse_path, recipients, content, ret=letter.ret, envid=letter.envid, smtputf8=letter.smtputf8
-        )
+def _give(client: SmtpClient, letter: QueuedLetter, read: Callable[[], bytes], converts: bool) -> SendResult:
+    """Carry out one transaction; what the sender asked for is passed on to a server that knows the words."""
+    content = read()
+    if converts and not content.isascii() and "8BITMIME" not in client.extensions:
+        content = _in_seven_bits(content)
+    recipients = [queued.recipient for queued in letter.recipients]
+    return client.send(
+        letter.reverse_path, recipients, content, ret=letter.ret, envid=letter.envid, smtputf8=letter.smtputf8
+    )
 
 
 def _in_seven_bits(content: bytes) -> bytes:

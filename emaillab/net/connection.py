@@ -234,6 +234,16 @@ class Connection:
             self.engine.disconnected()
         self.disconnected()
 
+    def shut_down(self) -> None:
+        """End the session, as its host goes off the network; any thread can ask for it."""
+        self._transport.run(self._shut_down)
+
+    def _shut_down(self) -> None:
+        if self._at_s is not None:
+            self._at_s = max(self._at_s, self.wire.clock.seconds)
+        if not self.closed:
+            self._transport.end(idle=False)
+
     def disconnected(self) -> None:
         """Take note that the client is gone."""
         if not self.closed:

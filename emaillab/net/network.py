@@ -26,6 +26,7 @@ TimeoutError: no answer from zoo.example within 300 s: the server still waits fo
 
 from __future__ import annotations
 
+import itertools
 import weakref
 from collections import deque
 from collections.abc import Callable
@@ -88,6 +89,10 @@ class Stream:
             pieces.append(self._take(missing))
             missing -= len(pieces[-1])
         return b"".join(pieces)
+
+    def allow(self, seconds: float) -> None:
+        """Give the peer so long for what is read next; an answer that can never come is known at once."""
+        self.timeout_s = seconds
 
     def ready(self) -> bool:
         """Return whether a whole line has arrived, so that `readline` would not wait; never waits, moves no time.
@@ -232,11 +237,10 @@ class Network:
         self.transcripts: list[Transcript] = []
         self.services: dict[tuple[str, str], Service] = {}
         self.client_tls: Callable[[str], TlsEnd] = _no_tls
-        self.cause: str | None = None  # the session on whose behalf new ones are opened
         self.closed = False
         self.errors: deque[Exception] = deque(maxlen=20)  # the latest defects of ours; each cost one connection
         self._links: dict[frozenset[str], Link] = {}
-        self._sessions = 0
+        self._sessions = itertools.count(1)
 
     def link(self, a: str, b: str, link: Link) -> None:
         """Change the line between two hosts."""
@@ -248,8 +252,7 @@ class Network:
 
     def next_id(self) -> str:
         """Return a new session's number."""
-        self._sessions += 1
-        return str(self._sessions)
+        return str(next(self._sessions))
 
     def id_of(self, wire: Wire) -> str:
         """Return the number of the session on a wire: that of its record, if there is one."""
@@ -261,8 +264,11 @@ class Network:
             raise ConnectionError(f"{service.host.name} cannot listen: this network is closed, make a new one")
         self.services[service.host.name, service.name] = service
 
-    def connect(self, client: End, server: str, service: str) -> Stream:
-        """Open a connection. Raises: ConnectionError when nothing listens there."""
+    def connect(self, client: End, server: str, service: str, *, cause: str | None = None) -> Stream:
+        """Open a connection. Args: cause: the session on whose behalf it is opened.
+
+        Raises: ConnectionError when nothing listens there.
+        """
         raise NotImplementedError
 
     def address(self, server: str, service: str) -> tuple[str, int]:
@@ -270,7 +276,7 @@ class Network:
         raise NotImplementedError
 
     def close(self, server: str | None = None) -> None:
-        """Close a host's ports, or all."""
+        """Close a host's ports and end its sessions with a word, or close all."""
         self.closed = self.closed or server is None
         for key in [key for key in self.services if server in (None, key[0])]:
             del self.services[key]
@@ -282,13 +288,13 @@ class Network:
             raise ConnectionRefusedError(f"{server} has no {service} service, or is down")
         return found
 
-    def _wire(self, client: End, service: Service) -> Wire:
+    def _wire(self, client: End, service: Service, cause: str | None = None) -> Wire:
         """Return a new connection's line and record."""
         link = self.link_between(client.name, service.host.name)
-        transcript = self._transcript(client, service) if self.record else None
+        transcript = self._transcript(client, service, cause) if self.record else None
         return Wire(self.clock, link, transcript, ended=self.ended)
 
-    def _transcript(self, client: End, service: Service) -> Transcript:
+    def _transcript(self, client: End, service: Service, cause: str | None) -> Transcript:
         server = service.host
         transcript = Transcript(
             protocol=service.protocol or service.name,
@@ -299,7 +305,7 @@ class Network:
             client_ip=client.ip,
             server_ip=server.ip,
             opened_s=self.clock.seconds,
-            cause=self.cause,
+            cause=cause,
             start=self.clock.start.isoformat(),
         )
         self.transcripts.append(transcript)
@@ -317,10 +323,10 @@ class MemoryNetwork(Network):
         super().__init__(clock)
         self._streams: weakref.WeakSet[MemoryStream] = weakref.WeakSet()
 
-    def connect(self, client: End, server: str, service: str) -> MemoryStream:
+    def connect(self, client: End, server: str, service: str, *, cause: str | None = None) -> MemoryStream:
         """Open a connection. Raises: ConnectionRefusedError when nothing listens there."""
         found = self._find(server, service)
-        wire = self._wire(client, found)
+        wire = self._wire(client, found, cause)
         inbox: Inbox = deque()
         connection = Connection(found, client, wire, MemoryTransport(inbox, self.errors), self.id_of(wire))
         stream = MemoryStream(self, connection, inbox)
@@ -333,10 +339,13 @@ class MemoryNetwork(Network):
         return stream
 
     def close(self, server: str | None = None) -> None:
-        """Close a host's ports, or all of them with the connections through them."""
+        """Close a host's ports and end its sessions with a word, or close all ports and connections."""
         super().close(server)
-        for stream in list(self._streams) if server is None else ():
-            stream.close()
+        for stream in sorted(self._streams, key=lambda stream: int(stream.id)):
+            if server is None:
+                stream.close()
+            elif stream.server.name == server:
+                stream.shut_down()
 
     def address(self, server: str, service: str) -> tuple[str, int]:
         """Refuse: nobody else can reach this network."""
@@ -367,6 +376,15 @@ class MemoryStream(LabStream):
     @property
     def _server(self) -> Connection:
         return self._connection
+
+    @property
+    def id(self) -> str:
+        """The session's number."""
+        return self._connection.id
+
+    def shut_down(self) -> None:
+        """End the session from the server's end."""
+        self._connection.shut_down()
 
     def _transmit(self, plain: bytes, octets: bytes) -> None:
         self._catch_up()

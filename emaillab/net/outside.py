@@ -19,12 +19,16 @@ ConnectionError: 127.0.0.1 closed the connection
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import time
 
 from emaillab.net.clock import Clock
 from emaillab.net.link import End, Link, Wire
 from emaillab.net.network import MemoryNetwork, Stream
 from emaillab.net.transcript import Transcript
+
+BLOCK = 1 << 16  # octets that have one time-out on their way out
 
 
 def dial(
@@ -48,7 +52,11 @@ def dial(
 
 
 class OutsideStream(Stream):
-    """The client's end of a connection to a server that is not ours; time is what the clock shows."""
+    """The client's end of a connection to a server that is not ours; time is what the clock shows.
+
+    A time-out is one for the whole line or number of octets that is read, or what `allow` says, however slowly the
+    octets drip.
+    """
 
     def __init__(
         self, sock: socket.socket, server: End, clock: Clock, transcript: Transcript | None, timeout_s: float
@@ -57,21 +65,61 @@ class OutsideStream(Stream):
             MemoryNetwork(clock), End("here", sock.getsockname()[0]), server, Wire(clock, Link(), transcript)
         )
         self._socket, self.timeout_s = sock, timeout_s
+        self._until_s = 0.0  # on the monotonic clock
+        self._allowed = False
+
+    def allow(self, seconds: float) -> None:
+        """Give the peer so long, from now on, for all that is read before the next such call."""
+        super().allow(seconds)
+        self._allowed, self._until_s = True, time.monotonic() + seconds
+
+    def readline(self, limit: int = 8192) -> bytes:
+        """Return the next line with its line end; see Stream."""
+        self._begin()
+        return super().readline(limit)
+
+    def read(self, count: int) -> bytes:
+        """Return exactly `count` octets; see Stream."""
+        self._begin()
+        return super().read(count)
+
+    def ready(self) -> bool:
+        """Return whether a whole line has arrived; see Stream."""
+        until_s, self._until_s = self._until_s, time.monotonic() + self.timeout_s  # nothing here is waited for
+        try:
+            return super().ready()
+        finally:
+            self._until_s = until_s
+
+    def start_tls(self) -> None:
+        """Encrypt the connection from here on; see Stream."""
+        self._begin()
+        super().start_tls()
+
+    def _begin(self) -> None:
+        if not self._allowed:
+            self._until_s = time.monotonic() + self.timeout_s
 
     def _transmit(self, plain: bytes, octets: bytes) -> None:
         self.wire.carry("C", plain, self.network.clock.seconds, len(octets))
         try:
-            self._socket.sendall(octets)
+            for start in range(0, len(octets), BLOCK):
+                self._socket.settimeout(self.timeout_s)  # for the whole block
+                self._socket.sendall(octets[start : start + BLOCK])
         except TimeoutError:
-            raise TimeoutError(f"{self.server.name} took no more octets within {self.timeout_s:.0f} s") from None
+            raise TimeoutError(f"{self.server.name} took no more octets within {self.timeout_s:g} s") from None
         except OSError:
             raise self._gone() from None
 
     def _receive(self) -> bytes:
+        left_s = self._until_s - time.monotonic()
         try:
+            if left_s <= 0:
+                raise TimeoutError
+            self._socket.settimeout(left_s)
             data = self._socket.recv(1 << 16)
         except TimeoutError:
-            raise TimeoutError(f"no answer from {self.server.name} within {self.timeout_s:.0f} s") from None
+            raise TimeoutError(f"no answer from {self.server.name} within {self.timeout_s:g} s") from None
         except OSError:
             data = b""
         if not data:
@@ -89,4 +137,6 @@ class OutsideStream(Stream):
             self._socket.settimeout(self.timeout_s)
 
     def _hang_up(self) -> None:
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)  # wakes a thread that waits for octets
         self._socket.close()

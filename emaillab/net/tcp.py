@@ -76,10 +76,10 @@ class TcpNetwork(Network):
         self._loop.start()
         self._loop.call(lambda: self._loop.watch(listener, READ, acceptor.accept))
 
-    def connect(self, client: End, server: str, service: str) -> TcpStream:
+    def connect(self, client: End, server: str, service: str, *, cause: str | None = None) -> TcpStream:
         """Open a connection through a real socket. Raises: ConnectionRefusedError when nothing listens there."""
         found = self._find(server, service)
-        wire = self._wire(client, found)
+        wire = self._wire(client, found, cause)
         stream = TcpStream(self, client, found.host, wire)
         self._callers[stream.port] = stream
         self._streams.add(stream)
@@ -98,12 +98,15 @@ class TcpNetwork(Network):
         return address
 
     def close(self, server: str | None = None) -> None:
-        """Close a host's ports, or all of them with the thread behind them."""
+        """Close a host's ports and end its sessions with a word, or close all with the thread behind them."""
         super().close(server)
         for key in [key for key in self._listeners if server in (None, key[0])]:
             listener = self._listeners.pop(key)
             self._loop.wait_for(lambda listener=listener: self._loop.forget(listener))  # type: ignore[misc]
             listener.close()
+        for accepted in list(self._loop.accepted) if server is not None else ():
+            if accepted.connection.service.host.name == server:
+                accepted.connection.shut_down()
         if server is None:
             self._finalizer()
             for stream in list(self._streams):

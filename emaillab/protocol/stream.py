@@ -1,4 +1,4 @@
-"""What does a client need of the network? Six calls, whatever carries the octets.
+"""What does a client need of the network? Seven calls, whatever carries the octets.
 
 >>> class Echo:
 ...     def __init__(self) -> None: self.sent = b""
@@ -6,6 +6,7 @@
 ...     def readline(self, limit: int = 8192) -> bytes: return self.sent
 ...     def read(self, count: int) -> bytes: return self.sent[:count]
 ...     def ready(self) -> bool: return self.sent.endswith(b"\\n")
+...     def allow(self, seconds: float) -> None: ...
 ...     def start_tls(self) -> None: ...
 ...     def close(self) -> None: ...
 >>> stream: Stream = Echo()
@@ -41,6 +42,12 @@ class Stream(Protocol):
         """Return whether a whole line has arrived, so that `readline` would not wait; never waits, moves no time.
 
         Raises: ConnectionError when the connection broke.
+        """
+
+    def allow(self, seconds: float) -> None:
+        """Give the peer so long, from now on, for all that is read before the next such call.
+
+        What is sent has so long for each block. Without such a call every read has the stream's own time-out.
         """
 
     def start_tls(self) -> None:

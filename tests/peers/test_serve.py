@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from emaillab.cli.serve import DiscardingHost
+from emaillab.cli.serve import discard
+from emaillab.host.mailhost import MailHost
 from emaillab.message.trace import trace
 from emaillab.net.clock import WallClock
 from emaillab.net.transcript import Transcript
@@ -244,7 +245,8 @@ def test_discard(start: Start) -> None:
 
 def test_letters_that_do_not_come_by_smtp_are_discarded_too() -> None:
     """Webmail hands them straight to the host."""
-    host = DiscardingHost("example.org", ip="127.0.0.1", clock=WallClock())
+    host = MailHost("example.org", ip="127.0.0.1", clock=WallClock())
+    discard(host)
     host.add_user("testuser", "secret")
     assert host.accept(Session("example.org", "127.0.0.1"), Envelope.plain("a@x.org", "testuser@example.org"), LETTER)
     assert host.letters("testuser") == []

@@ -165,3 +165,54 @@ def test_a_letter_given_up_is_nowhere_and_its_report_is_no_copy() -> None:
     assert 4.5 * 86400 < last.until_s < 5.1 * 86400
     assert not journey.at(journey.until_s).copies
     assert any("gives the letter up" in event.text for event in journey.events)
+    assert not journey.at(last.until_s).responsible and journey.at(last.until_s - 1).responsible == (last,)
+    [end] = [event for event in journey.events if "gives up" in event.text]
+    assert end.text == (
+        "smtp.isp.example gives up bob@hamburger.edu, and reports it to alice@crepes.fr: "
+        "nobody answers for that letter now."
+    )
+    assert (end.at_s, end.handover) == (last.until_s, True)
+
+
+@pytest.mark.parametrize("network", ["memory", "tcp"])
+def test_refused_connections_are_attempts_too(network: str) -> None:
+    """No session is left of them, yet somebody tried."""
+    with Internet.textbook(network=network) as net:  # type: ignore[arg-type]
+        net.stop("mx.hamburger.edu")
+        letter = net.compose("alice@crepes.fr", "bob@hamburger.edu", "Hello", "y\n")
+        net.submit(letter)
+        net.advance(hours=1)
+        journey = net.journey(letter["Message-ID"])
+        assert [round(one.at_s / 60) for one in journey.refused] == [0, 30]
+        told = [event for event in journey.events if "cannot connect" in event.text]
+        assert {event.text for event in told} == {
+            "smtp.isp.example cannot connect to mx.hamburger.edu: mx.hamburger.edu has no smtp service, or is down."
+        }
+        assert len(told) == 2 and not journey.given_up
+
+
+def test_a_letter_given_up_without_a_session_ends_when_it_was_given_up() -> None:
+    """Of the two recipients one has got it; for the other nobody answers any more, though nobody was connected."""
+    with Internet(network="memory") as net:
+        net.host("a.example", users={"alice": "x"}, device="alice.a.example")
+        net.host("b.example", users={"bob": "x"})
+        letter = net.compose("alice@a.example", ["bob@b.example", "carol@nowhere.example"], "Hello", "y\n")
+        net.submit(letter)
+        net.settle()
+        net.advance(days=1)
+        journey = net.journey(letter["Message-ID"])
+    queue = next(stay for stay in journey.stays if stay.kind == "queue")
+    assert (queue.ended, queue.until_s < 10) == ("given up", True)
+    assert [stay.place for stay in journey.at(3600).responsible] == ["b.example, mailbox of bob@b.example"]
+
+
+def test_who_is_not_to_be_told_is_not_told() -> None:
+    with Internet(network="memory") as net:
+        net.host("a.example", users={"alice": "x"}, device="alice.a.example")
+        with net.smtp("a.example") as client:
+            client.ehlo("x")
+            client.send("", ["carol@nowhere.example"], b"Message-ID: <1@x>\r\n\r\nhi\r\n")
+        net.settle()
+        journey = net.journey("<1@x>")
+    assert journey.events[-1].text.endswith("and nobody is to be told: nobody answers for that letter now.")
+    assert not journey.at(journey.until_s).responsible

@@ -229,3 +229,38 @@ def test_a_world_nobody_holds_ends_by_itself() -> None:
     del net
     gc.collect()
     assert threading.active_count() <= before + 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_on_the_wall_a_slow_line_holds_up_nobody_elses_mail(kind: str) -> None:
+    with Internet(network=kind, clock="wall") as net:
+        net.host("a.example", users={"alice": "x"}, device="alice.a.example")
+        for name in ("slow.example", "fast.example"):
+            net.host(name, users={"bob": "x"}, handling_s=0.01)
+        net.host("far.example", users={"bob": "x"}, mx_for=(), domains=("far.example",))
+        net["fast.example"].add_alias("carol", "bob@far.example")
+        net["fast.example"].routes["far.example"] = "far.example"
+        net.link("a.example", "slow.example", latency_s=0.1)
+        for to in ("bob@slow.example", "bob@slow.example", "carol@fast.example"):
+            net.submit(net.compose("alice@a.example", to, "Hello", "y\n"))
+        net.settle()
+        assert [len(net[name].letters("bob")) for name in ("slow.example", "fast.example", "far.example")] == [2, 0, 1]
+        assert not any(len(host.queue) for host in net.hosts.values())
+        if kind == "tcp":
+            assert net["far.example"].custody[0].at_s < net["slow.example"].custody[0].at_s
+        causes = {t.id: t.cause for t in net.transcripts}
+        assert all(causes[note.session] for name in ("slow.example", "far.example") for note in net[name].custody)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_on_the_wall_what_fails_is_put_off_or_comes_back(kind: str) -> None:
+    with Internet(network=kind, clock="wall") as net:
+        net.host("a.example", users={"alice": "x"}, device="alice.a.example")
+        net.host("b.example")
+        net.host("down.example")
+        net.stop("down.example")
+        for to in ("nobody@b.example", "bob@down.example", "bob@nowhere.invalid"):
+            net.submit(net.compose("alice@a.example", to, "Hello", "y\n"))
+        net.settle()
+        assert [letter.recipients[0].attempts for letter in net["a.example"].queue.letters()] == [1]
+        assert len(net["a.example"].letters("alice")) == 2

@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -103,6 +104,10 @@ class QueueStore:
     def when_undone(self, whose: Hashable, change: Change) -> None:
         """Have something called when the work that is going on is undone; once for each `whose`."""
         self._database.when_undone(whose, change)
+
+    def reading(self) -> AbstractContextManager[object]:
+        """Return what keeps other threads from writing while several things are read that must fit together."""
+        return self._database.lock
 
     def enqueue(self, letter: QueuedLetter) -> None:
         """Put a letter at the end of the queue.

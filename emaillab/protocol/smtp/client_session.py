@@ -13,7 +13,7 @@ b'NOOP\\r\\n'
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal, Self
@@ -23,6 +23,7 @@ from emaillab.protocol.envelope import Envelope, Recipient
 from emaillab.protocol.framing.dots import complete, stuff
 from emaillab.protocol.framing.lines import bare_line_end
 from emaillab.protocol.smtp.grammar import Reply, parse_reply, parse_reply_line, path_command
+from emaillab.protocol.smtp.time_outs import BLOCK, CONTENT, GREETING, time_out_s
 from emaillab.protocol.smtp.xtext import encode_xtext
 from emaillab.protocol.stream import ProtocolError, Stream
 
@@ -56,14 +57,18 @@ class SendResult:
 class SmtpClientSession:
     """One SMTP session, the client's end. Each command's method returns the server's reply, good or bad.
 
+    Args: time_outs: how long the answer to each command may take, as in TIME_OUTS; else as long as the stream waits.
     Raises: ProtocolError for a reply that is none, ConnectionError and TimeoutError as the stream does.
     """
 
-    def __init__(self, stream: Stream, *, transcript: object = None) -> None:
+    def __init__(
+        self, stream: Stream, *, transcript: object = None, time_outs: Mapping[str, float] | None = None
+    ) -> None:
         self.stream = stream
         self.transcript = transcript
         self.extensions: dict[str, str] = {}
-        self.greeting = self.read_reply()
+        self._time_outs = time_outs
+        self.greeting = self.read_reply(GREETING)
 
     def __enter__(self) -> Self:
         return self
@@ -85,11 +90,14 @@ class SmtpClientSession:
         octets = line.encode() if isinstance(line, str) else line
         if b"\r" in octets or b"\n" in octets:
             raise ValueError(f"a command is one line, without its line end: {octets!r}")
+        verb = octets.partition(b" ")[0].upper().decode("ascii", "replace")
+        self._allow(verb)
         self.stream.send(octets + b"\r\n")
-        return self.read_reply()
+        return self.read_reply(verb)
 
-    def read_reply(self) -> Reply:
-        """Read one reply, of as many lines as it has."""
+    def read_reply(self, to: str = "") -> Reply:
+        """Read one reply, of as many lines as it has. Args: to: the verb that it answers."""
+        self._allow(to)
         raw, more = b"", True
         for _ in range(MAX_REPLY_LINES):
             line = self.stream.readline()
@@ -98,6 +106,11 @@ class SmtpClientSession:
             if not more:
                 return parse_reply(raw)
         raise ProtocolError(f"a reply of more than {MAX_REPLY_LINES} lines")
+
+    def _allow(self, awaited: str) -> None:
+        """Give the server from now on as long as its answer may take."""
+        if self._time_outs is not None:
+            self.stream.allow(time_out_s(awaited, self._time_outs))
 
     # Handshake
 
@@ -130,8 +143,9 @@ class SmtpClientSession:
 
     def content(self, raw: bytes) -> Reply:
         """Send content as it is, with dots stuffed and its last line ended, then the final dot."""
+        self._allow(BLOCK)
         self.stream.send(stuff(complete(raw)) + b".\r\n")
-        return self.read_reply()
+        return self.read_reply(CONTENT)
 
     def rset(self) -> Reply:
         """Throw the open envelope away."""
@@ -224,12 +238,13 @@ class SmtpClientSession:
 
     def _send_pipelined(self, envelope: Envelope, raw: bytes) -> SendResult:
         """Send the whole envelope and DATA in one segment, then read all replies."""
+        self._allow("MAIL")
         self.stream.send(b"".join(line + b"\r\n" for line in [*self.envelope_lines(envelope, raw), b"DATA"]))
-        mail = self.read_reply()
+        mail = self.read_reply("MAIL")
         if mail.code == 421:
             return SendResult(False, {}, mail)
-        recipients = {path: self.read_reply() for path in envelope.forward_paths}
-        go_on = self.read_reply()
+        recipients = {path: self.read_reply("RCPT") for path in envelope.forward_paths}
+        go_on = self.read_reply("DATA")
         taken = [reply for reply in recipients.values() if reply.ok]
         if go_on.code == 354:
             if mail.ok and taken:

@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parents[3]
 def sent(**offsets_s: float) -> Journey:
     with Internet.textbook(network="memory") as net:
         for name, offset_s in offsets_s.items():
-            net.hosts[name.replace("_", ".")].clock_offset_s = offset_s
+            net.hosts[name.replace("_", ".")].own_clock.offset_s = offset_s
         letter = net.compose("alice@crepes.fr", "bob@hamburger.edu", "Hello", "Do you like crepes?\n")
         net.submit(letter)
         net.settle()

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from xml.etree import ElementTree
 
 from emaillab.diagrams.envelope import draw_envelope
-from emaillab.host.mailhost import Custody
+from emaillab.host.custody import Custody
 from emaillab.protocol.envelope import Envelope
 
 

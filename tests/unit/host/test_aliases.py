@@ -3,6 +3,7 @@
 import pytest
 
 from emaillab.host.mailhost import MailHost
+from emaillab.host.reception import ReceptionOptions
 from emaillab.net.clock import VirtualClock
 from emaillab.protocol.backend import Session
 from emaillab.protocol.envelope import Envelope, Recipient
@@ -12,9 +13,12 @@ from emaillab.world import Internet
 LETTER = b"From: x@x.example\r\nMessage-ID: <1@x.example>\r\nSubject: hi\r\n\r\nhello\r\n"
 
 
+FORWARDS = ReceptionOptions(aliases={"alice": "alice@b.example"})
+
+
 @pytest.fixture
 def host() -> MailHost:
-    host = MailHost("a.example", ip="192.0.2.25", clock=VirtualClock(), aliases={"alice": "alice@b.example"})
+    host = MailHost("a.example", ip="192.0.2.25", clock=VirtualClock(), reception=FORWARDS)
     host.add_user("bob", "secret")
     host.add_user("carol", "secret")
     return host
@@ -68,7 +72,7 @@ def test_aliases_of_aliases_and_circles(host: MailHost) -> None:
 
 @pytest.mark.parametrize("limit", [3, 25, 100])
 def test_the_hop_limit_is_the_hosts_own(limit: int) -> None:
-    host = MailHost("a.example", ip="192.0.2.25", clock=VirtualClock(), max_hops=limit)
+    host = MailHost("a.example", ip="192.0.2.25", clock=VirtualClock(), reception=ReceptionOptions(max_hops=limit))
     host.add_user("bob", "secret")
     hops = b"Received: by x.example; Mon, 2 Mar 2026 09:00:00 +0000\r\n"
     accept(host, "bob@a.example", content=hops * (limit - 1) + LETTER)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from emaillab.host.bounce import notification
+from emaillab.host.dispatch import DispatchOptions
 from emaillab.host.mailhost import MailHost
 from emaillab.host.policy import Policy
 from emaillab.host.store import Store
@@ -36,11 +37,14 @@ class Server:
     def readline(self, limit: int = 8192) -> bytes:
         return self.replies.pop(0)
 
+    def allow(self, seconds: float) -> None: ...
+
     def close(self) -> None: ...
 
 
 def host(store: Store | None = None) -> MailHost:
-    made = MailHost("b.example", ip="192.0.2.25", clock=VirtualClock(), store=store, routes={"*": "smart.example"})
+    smart = DispatchOptions({"*": "smart.example"})
+    made = MailHost("b.example", ip="192.0.2.25", clock=VirtualClock(), store=store, dispatch=smart)
     made.add_user("bob", "secret")
     return made
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from emaillab.host.dispatch import DispatchOptions
 from emaillab.host.mailhost import MailHost
 from emaillab.host.store import QueuedRecipient, Store, StoredMailbox, StoreError
 from emaillab.host.store.folder import FILE_NAME
@@ -152,7 +153,8 @@ def test_an_ending_is_looked_at_once(old: Path) -> None:
 
 def test_the_queue_is_handed_on(old: Path) -> None:
     clock = VirtualClock(start=NOON)
-    host = MailHost("crepes.fr", ip="192.0.2.25", clock=clock, store=Store(old), routes={"*": "smart.example"})
+    smart = DispatchOptions({"*": "smart.example"})
+    host = MailHost("crepes.fr", ip="192.0.2.25", clock=clock, store=Store(old), dispatch=smart)
     asked = []
 
     def dial(exchange: str, cause: str | None) -> Server:
@@ -186,6 +188,8 @@ class Server:
 
     def readline(self, limit: int = 8192) -> bytes:
         return self.lines.pop(0)
+
+    def allow(self, seconds: float) -> None: ...
 
     def close(self) -> None: ...
 

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 import pytest
 
+from emaillab.host.dispatch import DispatchOptions
+from emaillab.host.host_clock import HostClock
 from emaillab.host.mailhost import MailHost
 from emaillab.host.relay import MAX_HOPS
 from emaillab.message.dissect import dissect
@@ -33,6 +35,8 @@ class Script:
         line, end, self.said = self.said.partition(b"\n")
         return line + end
 
+    def allow(self, seconds: float) -> None: ...
+
     def close(self) -> None: ...
 
 
@@ -42,7 +46,7 @@ def host() -> MailHost:
     zones.append(Zone("null.example", [MX("null.example", 0, ".")]))
     resolver = Resolver(zones)
     resolver.fail("down.example")
-    host = MailHost("b.example", ip="192.0.2.25", clock=VirtualClock(), resolver=resolver)
+    host = MailHost("b.example", ip="192.0.2.25", clock=VirtualClock(), dispatch=DispatchOptions(resolver=resolver))
     host.add_user("bob", "secret")
     host.add_user("carol", "secret")
     return host
@@ -182,7 +186,7 @@ def test_a_host_that_takes_nothing_just_now_is_passed_over(host: MailHost) -> No
         "good.example": Script(b"220 x\r\n250 x\r\n250 ok\r\n250 ok\r\n354 go\r\n250 kept\r\n"),
         "last.example": Script(b""),
     }
-    host.targets = lambda domain: list(servers)  # type: ignore[method-assign]
+    host.dispatch.targets = lambda domain: list(servers)  # type: ignore[method-assign]
     host.run_queue(lambda name, cause: servers[name])
     assert not len(host.queue) and host.letters("bob") == []
     assert servers["good.example"].sent.count(b"DATA\r\n") == 1 and servers["last.example"].sent == []
@@ -231,7 +235,7 @@ def test_users_log_in_with_and_without_their_domain(host: MailHost) -> None:
 
 
 def test_the_clock_may_be_wrong_and_says_so_in_its_zone() -> None:
-    host = MailHost("late.example", ip="192.0.2.9", clock=VirtualClock(), clock_offset_s=-90, zone_h=5.5)
+    host = MailHost("late.example", ip="192.0.2.9", clock=HostClock(VirtualClock(), -90, 5.5))
     host.add_user("bob", "secret")
     accept(host, ["bob@late.example"])
     assert b"Mon, 02 Mar 2026 14:28:30 +0530" in host.letters("bob")[0]

@@ -21,6 +21,6 @@ def test_a_letter_whose_commit_failed_is_not_handed_on() -> None:
             if id == "kept":
                 store.commit()
         store.rollback()  # as after a commit that a full disk refused
-        assert [letter.id for letter in queue.due(NOON)] == ["kept"]
+        assert [letter.id for letter in queue.take(NOON)] == ["kept"]
         assert len(queue) == 1
         assert queue.content(queue.letters()[0]) == b"hi"

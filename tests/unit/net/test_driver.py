@@ -15,7 +15,9 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from emaillab.engine import Elsewhere, Mute, Output, Pause, Signal
-from emaillab.host.mailhost import IDLE_S, MailHost
+from emaillab.host.mailhost import MailHost
+from emaillab.host.ports import IDLE_S
+from emaillab.host.webmail.engine import WebmailEngine
 from emaillab.net import connection as driver
 from emaillab.net.clock import Clock, VirtualClock, WallClock
 from emaillab.net.connection import AHEAD, Connection, End, Link, Service, Transport, Wire
@@ -317,7 +319,8 @@ class TestIdle:
     )
     def test_each_protocol_has_its_own_word(self, kind: type[Network], service: str, words: bytes) -> None:
         clock = VirtualClock()
-        host, net = MailHost("zoo.example", ip="192.0.2.9", clock=clock), kind(clock)
+        webmail = {"http": WebmailEngine()}
+        host, net = MailHost("zoo.example", ip="192.0.2.9", clock=clock, engines=webmail), kind(clock)
         net.listen(host.service(service))
         stream = net.connect(ME, "zoo.example", service)
         if service != "http":

@@ -6,6 +6,7 @@ import pytest
 
 from emaillab.protocol.backend import Session
 from emaillab.protocol.smtp import Reply, SmtpClient, SmtpServer
+from emaillab.protocol.smtp.time_outs import TIME_OUTS
 from emaillab.protocol.stream import ProtocolError
 from tests.dialogues.fakes import FakeHost, Wire
 
@@ -243,3 +244,31 @@ def test_leaving_the_block_says_good_bye(connect: Callable[..., SmtpClient]) -> 
 def test_what_is_no_smtp_server_is_explained(said: bytes, sentence: str) -> None:
     with pytest.raises(ProtocolError, match=sentence):
         SmtpClient(Script(said))
+
+
+@pytest.mark.parametrize("pipelining", [True, False])
+def test_each_answer_has_the_time_that_the_rfc_gives_it(pipelining: bool) -> None:
+    """RFC 5321 §4.5.3.2."""
+
+    class Patient(Script):
+        allowed: list[float] = []
+        waited: list[float] = []
+
+        def allow(self, seconds: float) -> None:
+            self.allowed.append(seconds)
+
+        def readline(self, limit: int = 8192) -> bytes:
+            self.waited.append(self.allowed[-1])
+            return super().readline(limit)
+
+        def send(self, data: bytes) -> None:
+            if data.endswith(b"\r\n.\r\n"):
+                assert self.allowed[-1] == 180
+            super().send(data)
+
+    Patient.allowed, Patient.waited = [], []
+    server = Patient(b"220-x\r\n220 x\r\n", b"250 x\r\n", b"250 ok\r\n" * 3, b"354 go\r\n", b"250 kept\r\n221 bye\r\n")
+    with SmtpClient(server, time_outs=TIME_OUTS) as client:
+        client.ehlo("a.example")
+        assert client.send("a@a.example", ["b@b.example", "c@b.example"], LETTER, pipelining=pipelining).accepted
+    assert server.waited == [300, 300, 300, 300, 300, 300, 120, 600, 10]
