@@ -20,8 +20,8 @@ import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
-from emaillab.message.dissect import dissect
-from emaillab.message.trace import trace
+from emaillab.message.mime.dissect import dissect
+from emaillab.message.trace.path import trace
 
 Work = Callable[[bytes], object]
 

@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from emaillab.diagrams import draw as draw
-    from emaillab.message.compose import compose as compose
-    from emaillab.message.compose import forward as forward
-    from emaillab.message.compose import redirect as redirect
-    from emaillab.message.compose import reply as reply
-    from emaillab.message.dissect import dissect as dissect
-    from emaillab.message.trace import trace as trace
+    from emaillab.message.mime.dissect import dissect as dissect
+    from emaillab.message.trace.path import trace as trace
+    from emaillab.message.user_agent.compose import compose as compose
+    from emaillab.message.user_agent.compose import forward as forward
+    from emaillab.message.user_agent.compose import redirect as redirect
+    from emaillab.message.user_agent.compose import reply as reply
     from emaillab.net.transcript import Transcript as Transcript
     from emaillab.world import Internet as Internet
 
@@ -34,13 +34,13 @@ __version__ = "0.1.0"
 _HOME = {
     "Internet": "emaillab.world",
     "Transcript": "emaillab.net.transcript",
-    "compose": "emaillab.message.compose",
-    "dissect": "emaillab.message.dissect",
+    "compose": "emaillab.message.user_agent.compose",
+    "dissect": "emaillab.message.mime.dissect",
     "draw": "emaillab.diagrams",
-    "forward": "emaillab.message.compose",
-    "redirect": "emaillab.message.compose",
-    "reply": "emaillab.message.compose",
-    "trace": "emaillab.message.trace",
+    "forward": "emaillab.message.user_agent.compose",
+    "redirect": "emaillab.message.user_agent.compose",
+    "reply": "emaillab.message.user_agent.compose",
+    "trace": "emaillab.message.trace.path",
 }
 """Where each name lives: a name is imported when it is first used, so that `import emaillab` costs next to nothing."""
 

@@ -249,8 +249,8 @@ class Internet:
     def compose(
         self, from_: str, to: str | Iterable[str], subject: str = "", text: str = "", **options: Any
     ) -> EmailMessage:
-        """Compose a letter with the world's date and a seeded Message-ID; see `emaillab.message.compose.compose`."""
-        from emaillab.message.compose import compose
+        """Compose a letter with the world's date and a seeded Message-ID; see `emaillab.compose`."""
+        from emaillab.message.user_agent.compose import compose
 
         domain = from_.rpartition("@")[2].strip("> ") or "example"
         options.setdefault("date", self.clock.now())
@@ -264,7 +264,7 @@ class Internet:
         """
         from email.message import Message
 
-        from emaillab.message.compose import envelope, to_bytes
+        from emaillab.message.user_agent.compose import envelope, to_bytes
 
         if not isinstance(letter, Message):
             raise TypeError(f"a letter to submit is an EmailMessage, as compose makes it, not {type(letter).__name__}")

@@ -1,6 +1,6 @@
 """Which ways can a letter take, and what do its Received fields say of each? Small worlds for one experiment each.
 
->>> from emaillab.message.trace import trace
+>>> from emaillab.message.trace.path import trace
 >>> with chain(4, network="memory") as net:
 ...     journey = send(net)
 >>> [hop.by for hop in trace(journey.stops[-1].raw)]
@@ -22,8 +22,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from emaillab.journey import Journey
-from emaillab.message.loops import loop_octets
-from emaillab.message.trace import Trace, trace
+from emaillab.message.trace.loops import loop_octets
+from emaillab.message.trace.path import Trace, trace
 from emaillab.net.dns import MX
 from emaillab.world import Internet, NetworkKind
 

@@ -22,14 +22,14 @@ from emaillab.charts.path import as_path, scale_for
 from emaillab.charts.style import BLUE, GREEN, INK, PAPER, RED, label_rows, legend, new_axes, once, title, told
 from emaillab.charts.table import Column, Table, plain
 from emaillab.journey import Journey
-from emaillab.message.skew import Anchors, Offsets, Step, infer_offsets
-from emaillab.message.trace import RESOLUTION_S, Trace
+from emaillab.message.trace.path import RESOLUTION_S, Trace
+from emaillab.message.trace.skew import Anchors, Offsets, Step, infer_offsets
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from emaillab.charts.delays import Scale
-    from emaillab.message.source import Source
+    from emaillab.message.mime.source import Source
 
 
 @dataclass(frozen=True, slots=True)

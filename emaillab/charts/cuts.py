@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from emaillab.charts.style import BLUE, INK, legend, new_axes, title, told
 from emaillab.charts.table import Cell, Column, Table
-from emaillab.message.dissect import dissect
-from emaillab.message.part import Part
+from emaillab.message.mime.dissect import dissect
+from emaillab.message.mime.part import Part
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

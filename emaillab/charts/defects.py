@@ -1,6 +1,6 @@
 """What is wrong with a message, where, by which rule, and what was done about it? As a table.
 
->>> from emaillab.message.dissect import dissect
+>>> from emaillab.message.mime.dissect import dissect
 >>> print(defect_table(dissect(b"Subject: Hi\\r\\nTo : bob\\r\\n\\r\\nna\\xefve\\r\\n")))
 Defects of message text/plain
 part     defect               octet  there        rule       what was done
@@ -11,7 +11,7 @@ message  8bit-octets-in-7bit     27  ef 76 65 0d  2045 §2.7  kept as they are
 from __future__ import annotations
 
 from emaillab.charts.table import Column, Table, plain
-from emaillab.message.part import Part
+from emaillab.message.mime.part import Part
 
 SHOWN = 4  # octets at the place
 

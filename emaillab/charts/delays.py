@@ -26,13 +26,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from emaillab.charts.style import BLUE, INK, PAPER, RED, label_rows, legend, new_axes, once, signed, title, told
 from emaillab.charts.table import Column, Table, plain
 from emaillab.journey import Journey
-from emaillab.message.trace import Gap, Hop, Trace, trace
+from emaillab.message.trace.path import Gap, Hop, Trace, trace
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from emaillab.host.custody import Custody
-    from emaillab.message.source import Source
+    from emaillab.message.mime.source import Source
 
 RESOLUTION_S = 1.0  # a date-time ends with the second (RFC 5322 §3.3): two of them are off by less than one together
 

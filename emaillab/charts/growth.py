@@ -28,14 +28,14 @@ from typing import TYPE_CHECKING, Any
 from emaillab.charts.style import GREY, INK, PAPER, SERIES, drawable, legend, new_axes, once, signed, title, told
 from emaillab.charts.table import Column, Table, plain
 from emaillab.journey import Journey
-from emaillab.message.fields import parse_header
-from emaillab.message.source import octets_of
-from emaillab.message.trace import Hop, trace
+from emaillab.message.header.fields import parse_header
+from emaillab.message.mime.source import octets_of
+from emaillab.message.trace.path import Hop, trace
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from emaillab.message.source import Source
+    from emaillab.message.mime.source import Source
 
 AUTHOR = "the author"
 MOST_NAMES = 13  # bars that can still carry their numbers

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from emaillab.charts.style import BLUE, INK, PAPER, SERIES, legend, new_axes, signed, title, told
 from emaillab.charts.table import Cell, Column, Table, plain
-from emaillab.message.fields import parse_header
+from emaillab.message.header.fields import parse_header
 from emaillab.worlds import Loop
 
 if TYPE_CHECKING:

@@ -27,13 +27,13 @@ from emaillab.charts.delays import _SCALES, Scale
 from emaillab.charts.style import BLUE, GREY, INK, PAPER, RED, label_rows, legend, new_axes, once, title, told
 from emaillab.charts.table import Cell, Column, Table, plain
 from emaillab.journey import Journey
-from emaillab.message.credibility import Credibility, last_credible
-from emaillab.message.trace import RESOLUTION_S, Gap, Trace, trace
+from emaillab.message.trace.credibility import Credibility, last_credible
+from emaillab.message.trace.path import RESOLUTION_S, Gap, Trace, trace
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from emaillab.message.source import Source
+    from emaillab.message.mime.source import Source
 
 Trusted = Iterable[str] | Mapping[str, Iterable[str]]
 

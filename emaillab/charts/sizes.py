@@ -24,8 +24,9 @@ from typing import TYPE_CHECKING
 
 from emaillab.charts.style import BLUE, GREEN, INK, ORANGE, PAPER, RED, drawable, legend, new_axes, title, told
 from emaillab.charts.table import Column, Table, plain
-from emaillab.message.encodings import encode_base64, encode_quoted_printable
-from emaillab.message.sizes import (
+from emaillab.message.header.encoded_words import encode_words
+from emaillab.message.octets.encodings import encode_base64, encode_quoted_printable
+from emaillab.message.octets.sizes import (
     BASE64_FACTOR,
     QP_CROSSING,
     QP_LINE_FACTOR,
@@ -35,7 +36,6 @@ from emaillab.message.sizes import (
     subject_size,
     word_count,
 )
-from emaillab.message.words import encode_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -25,13 +25,13 @@ from emaillab.charts.path import as_path, scale_for
 from emaillab.charts.style import GREY, INK, PAPER, SERIES, label_rows, legend, new_axes, once, title, told
 from emaillab.charts.table import Cell, Column, Table, plain
 from emaillab.journey import Journey
-from emaillab.message.trace import Gap, Trace
+from emaillab.message.trace.path import Gap, Trace
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from emaillab.charts.delays import Scale
-    from emaillab.message.source import Source
+    from emaillab.message.mime.source import Source
 
     Paths = Mapping[str, Trace | Journey | Source]
 

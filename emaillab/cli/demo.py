@@ -16,7 +16,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from emaillab.message.trace import trace
+from emaillab.message.trace.path import trace
 from emaillab.net.transcript import Transcript
 from emaillab.world import Internet
 

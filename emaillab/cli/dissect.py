@@ -18,9 +18,9 @@ from typing import Any
 
 from emaillab.cli import CommandError
 from emaillab.cli.source import note_of_several, printable, read, read_mbox
-from emaillab.message.dissect import Field, Part, dissect
-from emaillab.message.report import read_report
-from emaillab.message.words import decode_words
+from emaillab.message.header.encoded_words import decode_words
+from emaillab.message.mime.dissect import Field, Part, dissect
+from emaillab.message.mime.report import read_report
 
 _SUMMARY = ("From", "To", "Cc", "Subject", "Date")
 _WIDTH = 16  # octets in a row

@@ -1,6 +1,6 @@
 """How does a path fit a terminal? A table with a bar for each hop, and what there is to say about it.
 
->>> from emaillab.message.trace import trace
+>>> from emaillab.message.trace.path import trace
 >>> letter = b'''Received: from a.example by b.example; Mon, 3 Mar 2025 12:00:07 +0000
 ... Received: from [192.0.2.77] by a.example; Mon, 3 Mar 2025 12:00:09 +0000
 ...
@@ -19,7 +19,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 
-from emaillab.message.trace import Trace, path_table
+from emaillab.message.trace.path import Trace, path_table
 
 BARS, FEWEST_BARS = 30, 12  # columns
 LONGEST_NAME, SHORTEST_NAME = 30, 10
@@ -66,6 +66,6 @@ def _notes(path: Trace) -> Iterator[str]:
 def _border(path: Trace, trusted: Sequence[str]) -> Iterator[str]:
     """Tell where the evidence ends."""
     if trusted:
-        from emaillab.message.credibility import last_credible
+        from emaillab.message.trace.credibility import last_credible
 
         yield from str(last_credible(path, trusted)).splitlines()

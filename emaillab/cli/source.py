@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emaillab.cli import CommandError
-from emaillab.message.defects import Span
-from emaillab.message.fields import parse_header
-from emaillab.message.mbox import QUOTED_FROM, split_mbox
+from emaillab.message.header.fields import parse_header
+from emaillab.message.octets.defects import Span
+from emaillab.message.user_agent.mbox import QUOTED_FROM, split_mbox
 
 # What no text has: the control characters but BS, TAB, LF, VT, FF, CR and ESC (of ISO-2022 charsets).
 _BINARY = re.compile(rb"[\x00-\x07\x0E-\x1A\x1C-\x1F]")

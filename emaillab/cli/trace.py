@@ -13,7 +13,7 @@ import json
 
 from emaillab.cli.path import render
 from emaillab.cli.source import note_of_several, read, read_mbox
-from emaillab.message.trace import trace
+from emaillab.message.trace.path import trace
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,6 +1,6 @@
 """Pictures of who talks to whom, which state, which octets: SVG of our own, the same on every machine.
 
->>> from emaillab.message.trace import trace
+>>> from emaillab.message.trace.path import trace
 >>> draw(trace(b"Subject: Hi\\r\\n\\r\\n"))
 <Diagram 'Path of a letter: no hops'>
 >>> draw(42)
@@ -28,8 +28,8 @@ def draw(thing: Any, **options: Any) -> Diagram:
     Raises: TypeError for anything else.
     """
     from emaillab.journey import Journey
-    from emaillab.message.part import Part
-    from emaillab.message.trace import Trace, trace
+    from emaillab.message.mime.part import Part
+    from emaillab.message.trace.path import Trace, trace
     from emaillab.net.transcript import Transcript
     from emaillab.protocol.machine import Machine
     from emaillab.world import Internet

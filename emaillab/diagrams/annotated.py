@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from emaillab.diagrams.svg import BLUE, GREEN, GREY, PURPLE, SKY, VERMILLION, Canvas, Diagram, cut, plural
-from emaillab.message.charsets import decode_raw
-from emaillab.message.fields import Header, parse_header
+from emaillab.message.header.fields import Header, parse_header
+from emaillab.message.octets.charsets import decode_raw
 
 TRACE = frozenset(("received", "return-path", "delivered-to", "authentication-results", "dkim-signature"))
 LETTERS = 74  # shown of a line

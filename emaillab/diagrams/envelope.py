@@ -19,9 +19,9 @@ from dataclasses import dataclass
 
 from emaillab.diagrams.svg import BLUE, GREY, ORANGE, VERMILLION, Canvas, Diagram, cut, wrap
 from emaillab.host.custody import Custody
-from emaillab.message.dissect import dissect
-from emaillab.message.fields import Header, parse_addresses
-from emaillab.message.part import Part
+from emaillab.message.header.fields import Header, parse_addresses
+from emaillab.message.mime.dissect import dissect
+from emaillab.message.mime.part import Part
 
 WIDTH, ROW, TOP = 880.0, 34.0, 84.0
 OUTSIDE_X, OUTSIDE_WIDTH, SHEET_X, SHEET_WIDTH = 10.0, 370.0, 500.0, 370.0

@@ -1,6 +1,6 @@
 """Which edition of the message format allows what, to a writer and to a reader?
 
->>> from emaillab.message.editions import variant_matrix
+>>> from emaillab.message.working.editions import variant_matrix
 >>> print(draw_matrix(variant_matrix(["two-digit-year"])))
 Edition matrix: 1 row, 4 of 6 pass
 two-digit-year: 822 generate yes, 822 accept yes, 2822 generate no, 2822 accept yes, 5322 generate no, 5322 accept yes
@@ -9,7 +9,7 @@ two-digit-year: 822 generate yes, 822 accept yes, 2822 generate no, 2822 accept 
 from __future__ import annotations
 
 from emaillab.diagrams.svg import BLUE, GREY, VERMILLION, Canvas, Diagram, cut, plural
-from emaillab.message.editions import EDITIONS, MODES, Matrix
+from emaillab.message.working.editions import EDITIONS, MODES, Matrix
 
 LEFT, TOP, ROW, CELL, GAP = 250, 62, 26, 84, 14
 

@@ -1,6 +1,6 @@
 """What does a message consist of, and where does each piece stand? The tree on the left, the octets on the right.
 
->>> from emaillab.message.dissect import dissect
+>>> from emaillab.message.mime.dissect import dissect
 >>> print(draw_part(dissect(b"Subject: Hi\\r\\n\\r\\nBonjour\\r\\n")))
 Part map of message text/plain: 1 part in 24 octets, 2 pieces
 message text/plain 7bit
@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from emaillab.diagrams.svg import BLUE, GREEN, GREY, PURPLE, SKY, VERMILLION, Canvas, Diagram, cut, plural
-from emaillab.message.defects import Defect, Span
-from emaillab.message.part import IDENTITY_ENCODINGS, Part
+from emaillab.message.mime.part import IDENTITY_ENCODINGS, Part
+from emaillab.message.octets.defects import Defect, Span
 
 KINDS = {
     "header": BLUE,

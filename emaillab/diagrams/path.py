@@ -1,6 +1,6 @@
 """Which way did a letter come, and where did it wait? Its Received fields as a chain of hosts.
 
->>> from emaillab.message.trace import trace
+>>> from emaillab.message.trace.path import trace
 >>> print(draw_path(trace(b'''Received: from b.example by c.example; Mon, 3 Mar 2025 12:00:05 +0000
 ... Received: from a.example by b.example; Mon, 3 Mar 2025 12:00:07 +0000
 ...
@@ -14,7 +14,7 @@ a.example
 from __future__ import annotations
 
 from emaillab.diagrams.svg import BLUE, GREEN, GREY, VERMILLION, Canvas, Diagram, cut, seconds
-from emaillab.message.trace import Gap, Hop, Trace
+from emaillab.message.trace.path import Gap, Hop, Trace
 
 WIDTH, BOX_X, BOX_WIDTH, BOX_HEIGHT, STEP = 790.0, 60.0, 390.0, 42.0, 92.0
 LETTERS = 38

@@ -1,6 +1,6 @@
 """Who answered whom, and when? A conversation as a tree over time in UTC.
 
->>> from emaillab.message.threads import threads
+>>> from emaillab.message.user_agent.threads import threads
 >>> letters = [b"Date: Mon, 02 Mar 2026 10:00:00 +0100\\r\\nFrom: Alice <a@a.fr>\\r\\nMessage-ID: <1@a>\\r\\n\\r\\n",
 ...            b"Date: Mon, 02 Mar 2026 04:30:00 -0500\\r\\nFrom: Bob <b@b.example>\\r\\nMessage-ID: <2@b>\\r\\n"
 ...            b"References: <1@a>\\r\\n\\r\\n"]
@@ -16,10 +16,10 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
 from emaillab.diagrams.svg import BLUE, GREEN, GREY, ORANGE, PURPLE, Canvas, Diagram, cut, plural
-from emaillab.message.addresses import parse_addresses
-from emaillab.message.dates import parse_date
-from emaillab.message.fields import parse_header
-from emaillab.message.threads import Thread
+from emaillab.message.header.addresses import parse_addresses
+from emaillab.message.header.dates import parse_date
+from emaillab.message.header.fields import parse_header
+from emaillab.message.user_agent.threads import Thread
 
 NAMES, LEFT, PLOT, RIGHT, TOP, ROW = 10, 330, 400, 220, 40, 34
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE)

@@ -21,8 +21,8 @@ __all__ = ["HOW", "Shown", "show"]
 
 HOW = {
     ("emaillab.net.transcript", "Transcript"): "session.show_session",
-    ("emaillab.message.part", "Part"): "things.show_part",
-    ("emaillab.message.trace", "Trace"): "things.show_trace",
+    ("emaillab.message.mime.part", "Part"): "things.show_part",
+    ("emaillab.message.trace.path", "Trace"): "things.show_trace",
     ("emaillab.world", "Internet"): "things.show_world",
     ("emaillab.journey", "Journey"): "things.show_journey",
     ("emaillab.host.mailhost", "MailHost"): "things.show_host",

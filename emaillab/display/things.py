@@ -1,6 +1,6 @@
 """How do letters, paths, hosts, queues and replies look at the end of a notebook's cell?
 
->>> from emaillab.message.trace import trace
+>>> from emaillab.message.trace.path import trace
 >>> print(show_trace(trace(b"Received: from a.example by b.example; Mon, 3 Mar 2025 12:00:07 +0000\\r\\n\\r\\n")))
 hop  from       by         with  time (UTC)           delay  octets
   1  a.example  b.example  -     2025-03-03 12:00:07             71
@@ -22,10 +22,10 @@ from emaillab.display.page import Shown, both, columns, page, table
 from emaillab.host.mailhost import MailHost
 from emaillab.host.queue import Queue
 from emaillab.journey import Journey
-from emaillab.message.dissect import dissect
-from emaillab.message.fields import parse_header
-from emaillab.message.part import Part
-from emaillab.message.trace import Trace
+from emaillab.message.header.fields import parse_header
+from emaillab.message.mime.dissect import dissect
+from emaillab.message.mime.part import Part
+from emaillab.message.trace.path import Trace
 from emaillab.net.transcript import Transcript
 from emaillab.protocol.smtp.client import SendResult
 from emaillab.world import Internet

@@ -26,7 +26,7 @@ from datetime import datetime
 from email.utils import format_datetime
 
 from emaillab.host.store.outgoing import QueuedLetter
-from emaillab.message.fields import parse_header
+from emaillab.message.header.fields import parse_header
 from emaillab.protocol.envelope import HDRS
 from emaillab.protocol.smtp.xtext import encode_xtext
 

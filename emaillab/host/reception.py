@@ -38,7 +38,7 @@ from emaillab.protocol.machine import Refusal
 from emaillab.protocol.smtp.grammar import Reply
 
 if TYPE_CHECKING:
-    from emaillab.message.fields import Header
+    from emaillab.message.header.fields import Header
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Arrival:
     def header(self) -> Header:
         """The header as the client sent it."""
         if self._header is None:
-            from emaillab.message.fields import parse_header
+            from emaillab.message.header.fields import parse_header
 
             self._header = parse_header(self.content)
         return self._header
@@ -93,7 +93,7 @@ class Arrival:
     @property
     def message_id(self) -> str:
         """The letter's Message-ID, its author's or ours."""
-        from emaillab.message.fields import parse_header
+        from emaillab.message.header.fields import parse_header
 
         return (parse_header(self.added + self.content) if self.added else self.header).text("Message-ID")
 

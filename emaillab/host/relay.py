@@ -180,7 +180,7 @@ def _give(client: SmtpClient, letter: QueuedLetter, read: Callable[[], bytes], c
 
 def _in_seven_bits(content: bytes) -> bytes:
     """Re-encode a letter; one that cannot be stays as it is, and the client then says so."""
-    from emaillab.message.sevenbit import NotConvertible, in_seven_bits
+    from emaillab.message.mime.sevenbit import NotConvertible, in_seven_bits
 
     try:
         return in_seven_bits(content)

@@ -1,7 +1,7 @@
 """What may the first server put into a letter that lacks it? A date and a name; no server after it may.
 
 >>> from datetime import UTC, datetime
->>> from emaillab.message.fields import parse_header
+>>> from emaillab.message.header.fields import parse_header
 >>> poor = parse_header(b"From: alice@crepes.fr\\r\\n\\r\\nGuess when I wrote this.\\r\\n")
 >>> missing_fields(poor, datetime(2026, 3, 2, 9, tzinfo=UTC), "46475D084D", "crepes.fr").splitlines()
 [b'Date: Mon, 02 Mar 2026 09:00:00 +0000', b'Message-ID: <46475D084D@crepes.fr>']
@@ -14,7 +14,7 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from emaillab.message.fields import Header
+    from emaillab.message.header.fields import Header
 
 
 def missing_fields(header: Header, now: datetime, queue_id: str, host: str) -> bytes:

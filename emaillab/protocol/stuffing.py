@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from emaillab.message.charsets import decode_raw
-from emaillab.message.working import Working
+from emaillab.message.octets.charsets import decode_raw
+from emaillab.message.working.encodings import Working
 from emaillab.protocol.framing.dots import stuff
 
 

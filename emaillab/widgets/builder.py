@@ -26,8 +26,8 @@ from emaillab.charts.path import draw_path, path_table
 from emaillab.charts.style import describe
 from emaillab.charts.table import Column, Table
 from emaillab.journey import Journey
-from emaillab.message.fields import parse_header
-from emaillab.message.trace import Trace, trace
+from emaillab.message.header.fields import parse_header
+from emaillab.message.trace.path import Trace, trace
 from emaillab.widgets.kept import Kept
 from emaillab.worlds import chain, send
 

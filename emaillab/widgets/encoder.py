@@ -22,8 +22,8 @@ from html import escape
 from typing import Any
 
 from emaillab.charts.table import Column, Table, plain
-from emaillab.message.sizes import Carriage, best_encoding, carriages
-from emaillab.message.words import encode_words
+from emaillab.message.header.encoded_words import encode_words
+from emaillab.message.octets.sizes import Carriage, best_encoding, carriages
 from emaillab.widgets.kept import Kept
 
 CHARSETS = ("utf-8", "gb18030", "gbk", "gb2312", "big5")

@@ -1,6 +1,6 @@
 """What does one header field look like: as octets, unfolded, decoded, understood, and by which rule?
 
->>> from emaillab.message.dissect import dissect
+>>> from emaillab.message.mime.dissect import dissect
 >>> raw = b"From: =?utf-8?B?546L?= <w@b.cn>\\r\\nDate: 2 Mar 2026\\r\\n 10:00:00 +0800\\r\\n\\r\\n"
 >>> inspector = HeaderInspector(dissect(raw))
 >>> print(inspector.reading(1))
@@ -21,11 +21,11 @@ from html import escape
 from typing import Any
 
 from emaillab.charts.table import Column, Table, plain
-from emaillab.message.addresses import parse_address_groups
-from emaillab.message.charsets import decode_raw
-from emaillab.message.dates import parse_date
-from emaillab.message.fields import ADDRESS_FIELDS, Field, parse_message_ids
-from emaillab.message.part import Part
+from emaillab.message.header.addresses import parse_address_groups
+from emaillab.message.header.dates import parse_date
+from emaillab.message.header.fields import ADDRESS_FIELDS, Field, parse_message_ids
+from emaillab.message.mime.part import Part
+from emaillab.message.octets.charsets import decode_raw
 from emaillab.widgets.kept import Kept
 
 MOST_FIELDS = 500

@@ -1,6 +1,6 @@
 """Which piece does this octet belong to, and which octets does this piece have? Tree and octets, side by side.
 
->>> from emaillab.message.dissect import dissect
+>>> from emaillab.message.mime.dissect import dissect
 >>> inspector = MessageInspector(dissect(b"Subject: Hi\\r\\n\\r\\nBonjour\\r\\n"))
 >>> print(inspector.table())
 Pieces of message text/plain
@@ -25,8 +25,8 @@ from typing import Any
 from emaillab.charts.table import Column, Table, plain
 from emaillab.diagrams.part_map import KINDS
 from emaillab.diagrams.svg import GREY
-from emaillab.message.defects import Span
-from emaillab.message.part import Part
+from emaillab.message.mime.part import Part
+from emaillab.message.octets.defects import Span
 from emaillab.widgets.kept import Kept
 
 PER_LINE = 16

@@ -13,10 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emaillab.message.addresses import parse_address_groups, parse_addresses
-from emaillab.message.dates import parse_date
-from emaillab.message.dissect import Part, dissect
-from emaillab.message.encodings import (
+from emaillab.message.header.addresses import parse_address_groups, parse_addresses
+from emaillab.message.header.dates import parse_date
+from emaillab.message.header.encoded_words import decode_words, encode_words
+from emaillab.message.header.fields import parse_header, parse_message_ids
+from emaillab.message.header.parameters import encode_parameter, parse_parameters
+from emaillab.message.mime.dissect import Part, dissect
+from emaillab.message.mime.filenames import safe_name
+from emaillab.message.mime.pieces import pieces
+from emaillab.message.octets.encodings import (
     base64_defects,
     decode_base64,
     decode_quoted_printable,
@@ -24,12 +29,7 @@ from emaillab.message.encodings import (
     encode_quoted_printable,
     quoted_printable_defects,
 )
-from emaillab.message.fields import parse_header, parse_message_ids
-from emaillab.message.filenames import safe_name
-from emaillab.message.parameters import encode_parameter, parse_parameters
-from emaillab.message.pieces import pieces
-from emaillab.message.sizes import b64_size
-from emaillab.message.words import decode_words, encode_words
+from emaillab.message.octets.sizes import b64_size
 
 LINES = [
     b"Content-Type: multipart/mixed; boundary=b",

@@ -11,18 +11,18 @@ from email.policy import default
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emaillab.message.compose import compose, to_bytes
-from emaillab.message.encodings import (
+from emaillab.message.header.encoded_words import decode_words, encode_words
+from emaillab.message.header.folding import fold, unfold
+from emaillab.message.header.parameters import encode_parameter, parse_parameters
+from emaillab.message.octets.encodings import (
     decode_base64,
     decode_quoted_printable,
     encode_base64,
     encode_quoted_printable,
 )
-from emaillab.message.folding import fold, unfold
-from emaillab.message.parameters import encode_parameter, parse_parameters
-from emaillab.message.sizes import b64_size, best_encoding, is_text
-from emaillab.message.utf7 import decode_name, encode_name
-from emaillab.message.words import decode_words, encode_words
+from emaillab.message.octets.sizes import b64_size, best_encoding, is_text
+from emaillab.message.octets.utf7 import decode_name, encode_name
+from emaillab.message.user_agent.compose import compose, to_bytes
 from emaillab.protocol.framing.dots import stuff, unstuff
 
 OCTETS = st.binary(max_size=400) | st.lists(

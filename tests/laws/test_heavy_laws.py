@@ -15,14 +15,14 @@ from types import FrameType
 import pytest
 
 from emaillab.host.webmail.reading import read
-from emaillab.message.charsets import python_codec
-from emaillab.message.compose import compose
-from emaillab.message.dissect import dissect
-from emaillab.message.header_values import mailboxes
-from emaillab.message.original import Original
-from emaillab.message.pieces import pieces
-from emaillab.message.threads import threads
-from emaillab.message.trace import trace
+from emaillab.message.header.values import mailboxes
+from emaillab.message.mime.dissect import dissect
+from emaillab.message.mime.pieces import pieces
+from emaillab.message.octets.charsets import python_codec
+from emaillab.message.trace.path import trace
+from emaillab.message.user_agent.compose import compose
+from emaillab.message.user_agent.original import Original
+from emaillab.message.user_agent.threads import threads
 from tests.hostile import WORKS, WORST, Desk
 
 SMALL, TIMES = 2_500, 4

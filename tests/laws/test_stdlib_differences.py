@@ -15,7 +15,7 @@ from email.message import Message
 
 import pytest
 
-from emaillab.message.dissect import Part, dissect
+from emaillab.message.mime.dissect import Part, dissect
 
 MULTIPART = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
 

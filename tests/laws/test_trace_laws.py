@@ -14,11 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import emaillab.message.trace as module
-from emaillab.message import clauses, marks, received
-from emaillab.message.fields import parse_header
-from emaillab.message.received import read_regular, read_tolerantly
-from emaillab.message.trace import path_table, trace
+import emaillab.message.trace.path as module
+from emaillab.message.header import clauses
+from emaillab.message.header.fields import parse_header
+from emaillab.message.trace import marks, received
+from emaillab.message.trace.path import path_table, trace
+from emaillab.message.trace.received import read_regular, read_tolerantly
 
 PIECES = st.sampled_from(
     b'from |by |via |with |id |for |tls |ESMTPS |local |HTTP |a.org |[192.0.2.1]|(|)|"|\\|;|<|>|<a@b> | |\r\n |\n\t'

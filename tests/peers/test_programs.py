@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from emaillab.message.dissect import dissect
+from emaillab.message.mime.dissect import dissect
 from tests.peers.serve import ADDRESS, PASSWORD, USER, Serve, run, without_trace
 
 Tool = Callable[[str], str]

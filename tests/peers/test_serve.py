@@ -15,7 +15,7 @@ import pytest
 
 from emaillab.cli.serve import discard
 from emaillab.host.mailhost import MailHost
-from emaillab.message.trace import trace
+from emaillab.message.trace.path import trace
 from emaillab.net.clock import WallClock
 from emaillab.net.transcript import Transcript
 from emaillab.protocol.backend import Session

@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from emaillab.message.dissect import dissect
-from emaillab.message.trace import trace
+from emaillab.message.mime.dissect import dissect
+from emaillab.message.trace.path import trace
 from emaillab.world import Internet
 
 KINDS = ("memory", "tcp")

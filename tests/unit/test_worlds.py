@@ -5,10 +5,10 @@ from itertools import pairwise
 
 import pytest
 
-from emaillab.message.credibility import last_credible
-from emaillab.message.fields import parse_header
-from emaillab.message.loops import header_growth, loop_octets
-from emaillab.message.trace import trace
+from emaillab.message.header.fields import parse_header
+from emaillab.message.trace.credibility import last_credible
+from emaillab.message.trace.loops import header_growth, loop_octets
+from emaillab.message.trace.path import trace
 from emaillab.world import NetworkKind
 from emaillab.worlds import LIAR, TRUSTED, chain, copies_by_content, forged_letter, forwarding_loop, send, topologies
 

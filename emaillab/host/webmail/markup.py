@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from emaillab.message.entities import unescape
+from emaillab.message.octets.entities import unescape
 
 SILENT = frozenset(("script", "style", "title", "template"))
 """Elements whose content is not for reading."""

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from itertools import islice
 
 from emaillab.host.webmail.markup import read_html
-from emaillab.message.addresses import parse_addresses
-from emaillab.message.choices import preferred_alternative
-from emaillab.message.dissect import dissect
-from emaillab.message.fields import Field, Header, decode_text_of, parse_header
-from emaillab.message.part import Part
+from emaillab.message.header.addresses import parse_addresses
+from emaillab.message.header.fields import Field, Header, decode_text_of, parse_header
+from emaillab.message.mime.choices import preferred_alternative
+from emaillab.message.mime.dissect import dissect
+from emaillab.message.mime.part import Part
 
 PICTURES = frozenset(("image/png", "image/jpeg", "image/gif", "image/webp"))
 """Media types that a browser may show: they hold no scripts."""

@@ -20,10 +20,10 @@ from email.headerregistry import Address as HeaderAddress
 from typing import Protocol
 
 from emaillab.host.webmail.reading import MOST_OF_A_HEADER, read_text, summarise
-from emaillab.message.addresses import Address
-from emaillab.message.compose import Attachment, answer_to, compose, envelope, thread_of, to_bytes
-from emaillab.message.header_values import mailboxes
-from emaillab.message.original import Original
+from emaillab.message.header.addresses import Address
+from emaillab.message.header.values import mailboxes
+from emaillab.message.user_agent.compose import Attachment, answer_to, compose, envelope, thread_of, to_bytes
+from emaillab.message.user_agent.original import Original
 from emaillab.protocol.backend import MailAcceptor, Session
 from emaillab.protocol.envelope import Envelope, Recipient
 from emaillab.protocol.machine import Refusal

@@ -22,20 +22,20 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from .alignment import DmarcEvidence, author_domain, dmarc, organization
-from .arc import ArcEvidence, ArcSet, arc, seal, verify_arc
-from .canonical import body_hash, canonical_body, canonical_field
-from .keys import Key, new_key
-from .results import (
+from emaillab.message.authenticity.alignment import DmarcEvidence, author_domain, dmarc, organization
+from emaillab.message.authenticity.arc import ArcEvidence, ArcSet, arc, seal, verify_arc
+from emaillab.message.authenticity.canonical import body_hash, canonical_body, canonical_field
+from emaillab.message.authenticity.keys import Key, new_key
+from emaillab.message.authenticity.results import (
     AuthenticationResults,
     Result,
     authentication_results,
     cleaned,
     parse_authentication_results,
 )
-from .sender_policy import SpfEvidence, spf
-from .signature import DkimEvidence, sign, verify_dkim
-from .verdicts import DnsAnswer, Lookup, TrustMissing, Verdict
+from emaillab.message.authenticity.sender_policy import SpfEvidence, spf
+from emaillab.message.authenticity.signature import DkimEvidence, sign, verify_dkim
+from emaillab.message.authenticity.verdicts import DnsAnswer, Lookup, TrustMissing, Verdict
 
 __all__ = [
     "ArcEvidence",

@@ -19,10 +19,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ..addresses import parse_addresses
-from ..fields import parse_header
-from .tags import TagError, parse_tags
-from .verdicts import Asking, DnsAnswer, Lookup, Verdict, is_domain
+from emaillab.message.authenticity.tags import TagError, parse_tags
+from emaillab.message.authenticity.verdicts import Asking, DnsAnswer, Lookup, Verdict, is_domain
+from emaillab.message.header.addresses import parse_addresses
+from emaillab.message.header.fields import parse_header
 
 POLICIES = ("none", "quarantine", "reject")
 MOST_STEPS = 8

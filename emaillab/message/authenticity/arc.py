@@ -24,13 +24,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from ..fields import Field, parse_header
-from .canonical import canonical_field, without_b
-from .keys import Key, KeyRecordError, fits
-from .results import AuthenticationResults, parse_authentication_results, results_body
-from .signature import SignedMessage, judge, malformed_times, signature_field, signed_names, with_b
-from .tags import TagError, joined, parse_tags
-from .verdicts import Asking, DnsAnswer, Lookup, Verdict
+from emaillab.message.authenticity.canonical import canonical_field, without_b
+from emaillab.message.authenticity.keys import Key, KeyRecordError, fits
+from emaillab.message.authenticity.results import AuthenticationResults, parse_authentication_results, results_body
+from emaillab.message.authenticity.signature import (
+    SignedMessage,
+    judge,
+    malformed_times,
+    signature_field,
+    signed_names,
+    with_b,
+)
+from emaillab.message.authenticity.tags import TagError, joined, parse_tags
+from emaillab.message.authenticity.verdicts import Asking, DnsAnswer, Lookup, Verdict
+from emaillab.message.header.fields import Field, parse_header
 
 MOST_SETS = 50
 """How many sets a letter may carry. Source: RFC 8617 §4.2.1."""

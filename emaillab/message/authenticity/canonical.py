@@ -16,7 +16,7 @@ from base64 import b64encode
 from collections.abc import Iterable
 from hashlib import sha256
 
-from ..fields import Field, Header, parse_header
+from emaillab.message.header.fields import Field, Header, parse_header
 
 ALGORITHMS = ("simple", "relaxed")
 

@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
-from .tags import TagError, joined, parse_tags
-from .verdicts import trust_part
+from emaillab.message.authenticity.tags import TagError, joined, parse_tags
+from emaillab.message.authenticity.verdicts import trust_part
 
 KINDS = ("rsa", "ed25519")
 FEWEST_BITS, MOST_BITS = 1024, 8192

@@ -19,11 +19,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ..charsets import decode_raw
-from ..fields import parse_header
-from ..patterns import compiled
-from ..tokens import strip_comments, unfold, unquote
-from .verdicts import Verdict
+from emaillab.message.authenticity.verdicts import Verdict
+from emaillab.message.header.fields import parse_header
+from emaillab.message.header.tokens import strip_comments, unfold, unquote
+from emaillab.message.octets.charsets import decode_raw
+from emaillab.message.octets.patterns import compiled
 
 _FIELD_NAME = re.compile(rb"(?:ARC-)?Authentication-Results[ \t]*:", re.IGNORECASE)
 # authres-payload := [CFWS] authserv-id [CFWS authres-version] (no-result / 1*resinfo)     RFC 8601 §2.2

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
 
-from .verdicts import Asking, DnsAnswer, Lookup, Verdict, trust_part
+from emaillab.message.authenticity.verdicts import Asking, DnsAnswer, Lookup, Verdict, trust_part
 
 MOST_VOID_LOOKUPS = 2
 """How many questions without an answer one check may ask. Source: RFC 7208 §4.6.4."""

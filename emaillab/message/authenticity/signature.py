@@ -19,11 +19,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from ..fields import Field, parse_header
-from .canonical import ALGORITHMS, canonical_body, hash_of, header_input, selected
-from .keys import Key, KeyRecordError, fits, new_key
-from .tags import TagError, joined, parse_tags
-from .verdicts import Asking, DnsAnswer, Lookup, Verdict, is_domain
+from emaillab.message.authenticity.canonical import ALGORITHMS, canonical_body, hash_of, header_input, selected
+from emaillab.message.authenticity.keys import Key, KeyRecordError, fits, new_key
+from emaillab.message.authenticity.tags import TagError, joined, parse_tags
+from emaillab.message.authenticity.verdicts import Asking, DnsAnswer, Lookup, Verdict, is_domain
+from emaillab.message.header.fields import Field, parse_header
 
 __all__ = [
     "DkimEvidence",

@@ -22,7 +22,7 @@ from datetime import date, datetime, timedelta, timezone
 from typing import ClassVar, NoReturn, TypeVar
 
 from emaillab.engine import Outcome, Signal
-from emaillab.message.patterns import compiled
+from emaillab.message.octets.patterns import compiled
 from emaillab.protocol.machine import Refusal
 
 Value = TypeVar("Value")

@@ -13,11 +13,11 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from emaillab.message.fields import Header, parse_header
+from emaillab.message.header.fields import Header, parse_header
 from emaillab.protocol.imap.section import Section
 
 if TYPE_CHECKING:
-    from emaillab.message.dissect import Part
+    from emaillab.message.mime.dissect import Part
 
 Octets = bytes | memoryview
 MOST_PARTS = 20_000
@@ -43,7 +43,7 @@ class Letter:
     @cached_property
     def part(self) -> Part:
         """The whole message as a tree of parts."""
-        from emaillab.message.dissect import dissect  # most sessions only list: they never pay for this
+        from emaillab.message.mime.dissect import dissect  # most sessions only list: they never pay for this
 
         return dissect(self.raw, max_parts=MOST_PARTS)
 

@@ -19,13 +19,13 @@ from collections.abc import Iterator
 from datetime import date
 from typing import TYPE_CHECKING
 
-from emaillab.message.charsets import decode_raw
-from emaillab.message.fields import Header, parse_date
+from emaillab.message.header.fields import Header, parse_date
+from emaillab.message.octets.charsets import decode_raw
 from emaillab.protocol.imap.letter import MOST_PARTS
 from emaillab.protocol.imap.view import StoredMessage
 
 if TYPE_CHECKING:
-    from emaillab.message.dissect import Part
+    from emaillab.message.mime.dissect import Part
 
 
 def has_keyword(message: StoredMessage, keyword: str) -> bool:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from emaillab.message.utf7 import decode_name, encode_name
+from emaillab.message.octets.utf7 import decode_name, encode_name
 
 __all__ = ["DELIMITER", "Listed", "decode_name", "encode_name", "listed", "matches"]
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from emaillab.engine import Outcome
-from emaillab.message.addresses import Address
-from emaillab.message.words import decode_words
+from emaillab.message.header.addresses import Address
+from emaillab.message.header.encoded_words import decode_words
 from emaillab.protocol.imap.grammar import Cursor, GrammarError
 from emaillab.protocol.imap.responses import Tagged, Untagged, Value
 from emaillab.protocol.stream import ProtocolError

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from emaillab.message.patterns import compiled
+from emaillab.message.octets.patterns import compiled
 from emaillab.protocol.imap.grammar import Cursor, astring
 
 # section-spec    = section-msgtext / (section-part ["." section-text])                           RFC 9051 §9

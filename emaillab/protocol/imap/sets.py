@@ -13,7 +13,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from emaillab.message.patterns import compiled
+from emaillab.message.octets.patterns import compiled
 from emaillab.protocol.imap.grammar import Cursor
 
 # sequence-set = (seq-number / seq-range) *("," (seq-number / seq-range))                   RFC 9051 §9

@@ -1,6 +1,6 @@
 """How does a message look in outline? ENVELOPE and BODYSTRUCTURE: what a list of mail shows without fetching it.
 
->>> from emaillab.message.fields import parse_header
+>>> from emaillab.message.header.fields import parse_header
 >>> envelope(parse_header(b"Subject: hi\\r\\nFrom: Bob <bob@b.example>\\r\\n\\r\\n"))
 b'(NIL "hi" (("Bob" NIL "bob" "b.example")) (("Bob" NIL "bob" "b.example")) (("Bob" NIL "bob" "b.example")) NIL NIL NIL NIL NIL)'
 """  # noqa: E501
@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from emaillab.message.fields import Field, Header, parse_address_groups, parse_parameters
-from emaillab.message.parameters import encode_parameter
-from emaillab.message.words import encode_words
+from emaillab.message.header.encoded_words import encode_words
+from emaillab.message.header.fields import Field, Header, parse_address_groups, parse_parameters
+from emaillab.message.header.parameters import encode_parameter
 from emaillab.protocol.imap.grammar import string
 
 if TYPE_CHECKING:
-    from emaillab.message.dissect import Part
-    from emaillab.message.fields import Address
+    from emaillab.message.header.fields import Address
+    from emaillab.message.mime.dissect import Part
 
 DEEPEST = 100  # levels of parts shown; SIMPLIFIED: what lies deeper is shown closed, no client opens it
 MOST_ADDRESS_OCTETS = 200_000

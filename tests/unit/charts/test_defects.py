@@ -1,7 +1,7 @@
 """Does the table of defects name every defect of every part, by offset?"""
 
 from emaillab.charts.defects import defect_table
-from emaillab.message.dissect import dissect
+from emaillab.message.mime.dissect import dissect
 
 
 def test_every_defect_with_its_octets() -> None:

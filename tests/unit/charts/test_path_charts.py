@@ -28,7 +28,7 @@ from emaillab.charts import (
     stacked_table,
 )
 from emaillab.journey import Journey
-from emaillab.message.trace import trace
+from emaillab.message.trace.path import trace
 from emaillab.worlds import chain, copies_by_content, forwarding_loop, send, topologies
 
 RECEIVED = Path(__file__).resolve().parents[3] / "data" / "received"

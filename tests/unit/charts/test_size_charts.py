@@ -18,7 +18,7 @@ from emaillab.charts.sizes import (
     synthetic,
     words_table,
 )
-from emaillab.message.sizes import QP_CROSSING, carriages
+from emaillab.message.octets.sizes import QP_CROSSING, carriages
 
 TEXTS = {
     "English": "All human beings are born free",

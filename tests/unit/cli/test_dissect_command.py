@@ -14,7 +14,7 @@ import pytest
 
 from emaillab.cli import main
 from emaillab.cli.source import letters_of
-from emaillab.message.dissect import dissect
+from emaillab.message.mime.dissect import dissect
 
 DATA = Path(__file__).resolve().parents[3] / "data"
 MENU = DATA / "messages" / "mixed-alternative-related.eml"

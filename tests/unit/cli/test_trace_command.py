@@ -8,7 +8,7 @@ import pytest
 
 from emaillab.cli import main
 from emaillab.cli.path import render
-from emaillab.message.trace import time_bars, trace
+from emaillab.message.trace.path import time_bars, trace
 
 RECEIVED = Path(__file__).resolve().parents[3] / "data" / "received"
 

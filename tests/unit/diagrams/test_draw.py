@@ -11,8 +11,8 @@ from xml.etree import ElementTree
 import pytest
 
 from emaillab.diagrams import Diagram, draw
-from emaillab.message.dissect import dissect
-from emaillab.message.trace import trace
+from emaillab.message.mime.dissect import dissect
+from emaillab.message.trace.path import trace
 from emaillab.net.transcript import Chunk, Label, Transcript
 from emaillab.protocol.imap.server import ImapServer
 from emaillab.protocol.pop3.server import Pop3Server

@@ -8,8 +8,8 @@ import pytest
 from emaillab.diagrams.annotated import draw_annotated, lines_of
 from emaillab.diagrams.matrix import draw_matrix
 from emaillab.diagrams.thread_tree import draw_threads
-from emaillab.message.editions import variant_matrix
-from emaillab.message.threads import threads
+from emaillab.message.user_agent.threads import threads
+from emaillab.message.working.editions import variant_matrix
 
 ODD = [b"", b"\x00\xff<&>", b"\r\n\r\n", b"no field\r\n", b"A: b\r\n" * 500 + b"\r\n" + b"x " * 100_000]
 

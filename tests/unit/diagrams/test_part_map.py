@@ -8,7 +8,7 @@ import pytest
 
 from emaillab.diagrams import draw
 from emaillab.diagrams.part_map import MOST_ROWS, rows
-from emaillab.message.dissect import dissect
+from emaillab.message.mime.dissect import dissect
 
 DATA = Path(__file__).parents[3] / "data"
 LETTERS = sorted(DATA.glob("messages/m*.eml")) + sorted(DATA.glob("broken/*.eml"))

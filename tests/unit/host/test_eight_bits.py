@@ -2,7 +2,7 @@
 
 import pytest
 
-from emaillab.message.dissect import dissect
+from emaillab.message.mime.dissect import dissect
 from emaillab.world import Internet
 
 HEAD = "Message-ID: <1@a.example>\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"

@@ -10,8 +10,8 @@ from emaillab.host.mailhost import MailHost
 from emaillab.host.policy import Policy
 from emaillab.host.store import Store
 from emaillab.host.store.outgoing import QueuedLetter, QueuedRecipient
-from emaillab.message.dissect import dissect
-from emaillab.message.report import read_report
+from emaillab.message.mime.dissect import dissect
+from emaillab.message.mime.report import read_report
 from emaillab.net.clock import VirtualClock
 from emaillab.protocol.backend import Session
 from emaillab.protocol.envelope import Envelope, Recipient

@@ -8,8 +8,8 @@ from emaillab.host.dispatch import DispatchOptions
 from emaillab.host.host_clock import HostClock
 from emaillab.host.mailhost import MailHost
 from emaillab.host.relay import MAX_HOPS
-from emaillab.message.dissect import dissect
-from emaillab.message.fields import parse_header
+from emaillab.message.header.fields import parse_header
+from emaillab.message.mime.dissect import dissect
 from emaillab.net.clock import VirtualClock
 from emaillab.net.dns import MX, A, Resolver, Zone
 from emaillab.protocol.backend import Session

@@ -7,7 +7,7 @@ import pytest
 from emaillab.host.mailhost import MailHost
 from emaillab.host.policy import split_address
 from emaillab.host.reception import Arrival, Filing, ReceptionStep
-from emaillab.message.fields import parse_header
+from emaillab.message.header.fields import parse_header
 from emaillab.net.clock import VirtualClock
 from emaillab.protocol.backend import Session
 from emaillab.protocol.envelope import Envelope, Recipient

@@ -2,7 +2,7 @@
 
 import pytest
 
-from emaillab.message.dissect import dissect
+from emaillab.message.mime.dissect import dissect
 from emaillab.world import Internet
 
 POOR = b"From: alice@crepes.fr\r\n\r\nGuess when I wrote this.\r\n"

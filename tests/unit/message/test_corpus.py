@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from emaillab.message.dissect import dissect
-from emaillab.message.trace import trace
+from emaillab.message.mime.dissect import dissect
+from emaillab.message.trace.path import trace
 
 DATA = Path(__file__).resolve().parents[3] / "data"
 FILES = sorted(str(path.relative_to(DATA)) for path in DATA.rglob("*") if path.is_file() and path.name != "README.md")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from emaillab.message.dissect import dissect
+from emaillab.message.mime.dissect import dissect
 from emaillab.widgets.encoder import LONGEST, EncodingBench
 
 

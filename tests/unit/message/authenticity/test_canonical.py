@@ -4,7 +4,7 @@ import pytest
 
 from emaillab.message.authenticity import body_hash, canonical_body, canonical_field
 from emaillab.message.authenticity.canonical import header_input, selected, without_b
-from emaillab.message.fields import parse_header
+from emaillab.message.header.fields import parse_header
 
 # RFC 6376 §3.4.5, where <SP> is a blank, <HTAB> a tab, <CRLF> a line break
 HEADER = [b"A: X\r\n", b"B : Y\t\r\n\tZ  \r\n"]

@@ -10,7 +10,7 @@ from emaillab.message.authenticity import (
     cleaned,
     parse_authentication_results,
 )
-from emaillab.message.fields import parse_header
+from emaillab.message.header.fields import parse_header
 
 DATA = Path(__file__).resolve().parents[4] / "data"
 

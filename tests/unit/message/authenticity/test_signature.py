@@ -9,7 +9,7 @@ import pytest
 
 from emaillab.message.authenticity import DkimEvidence, Key, Verdict, body_hash, new_key, sign, verify_dkim
 from emaillab.message.authenticity.signature import SignedMessage, signature_field
-from emaillab.message.fields import parse_header
+from emaillab.message.header.fields import parse_header
 
 DATA = Path(__file__).resolve().parents[4] / "data"
 KEYS = dict(

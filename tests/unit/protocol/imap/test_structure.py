@@ -2,8 +2,8 @@
 
 import pytest
 
-from emaillab.message.dissect import dissect
-from emaillab.message.fields import parse_header
+from emaillab.message.header.fields import parse_header
+from emaillab.message.mime.dissect import dissect
 from emaillab.protocol.imap.grammar import Cursor
 from emaillab.protocol.imap.responses import parse_value
 from emaillab.protocol.imap.structure import envelope, structure

@@ -1,0 +1,1 @@
+"""Header fields: their grammar, what their values say, and how they are written."""

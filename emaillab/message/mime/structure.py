@@ -1,0 +1,331 @@
+"""Where does each part of a message begin and end?
+
+One pass, whatever the nesting. In a header only four kinds of line matter: see `_LANDMARK`. In a body only lines that
+begin with "--" do, and a table tells at once which open multipart such a line belongs to. Octets are searched, never
+copied, and nothing is decoded.
+
+>>> raw = b"Content-Type: multipart/mixed; boundary=b\\r\\n\\r\\n--b\\r\\n\\r\\nA\\r\\n--b--\\r\\n"
+>>> root = Builder(raw).build()
+>>> root.children[0].body_span, root.delimiter_spans
+((52, 53), ((45, 50), (53, 62)))
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+
+from emaillab.message.header.fields import HEADER_BEGINS, LOGICAL_LINE, mbox_lines
+from emaillab.message.mime.part import IDENTITY_ENCODINGS, KNOWN_ENCODINGS, Part
+from emaillab.message.octets.defects import Defect
+from emaillab.message.octets.patterns import compiled
+
+MAX_DEPTH = 256
+MAX_PARTS = 100_000
+
+EMBEDDED_TYPES = frozenset(("message/rfc822", "message/global"))
+
+# A field whose name cannot be Content-Type or Content-Transfer-Encoding, and whose line cannot be a delimiter.
+# field := field-name ":" unstructured CRLF     RFC 5322 §2.2
+_OTHER_FIELD = (
+    rb"(?:(?:[^\x00-\x20\x7f:Cc-]|-(?!-)|[Cc](?!(?i:ontent-t[yr])))"
+    rb"[^\x00-\x20\x7f:]*+:[^\n]*+\n(?:[ \t][^\n]*+\n)*+)*+"
+)
+# A header as nearly all are, down to its empty line: type, boundary (quoted or bare) and encoding stand at once behind
+# their colons. No name twice, no comment, no line that is not a field. What is odd is read line by line.
+_ORDINARY_HEADER = compiled(
+    _OTHER_FIELD + rb"(?:(?i:content-type):[ \t]*+([A-Za-z0-9_.+-]++/[A-Za-z0-9_.+-]++)[ \t]*+(?:"
+    rb";(?:\r?\n)?[ \t]*+(?i:boundary)=(?:\"([!#-\[\]-~]++)\"|([A-Za-z0-9_'+.-]++))[ \t]*+\r?\n(?![ \t])"
+    rb"|(?:;[^\n]*+|\r?+)\n(?:[ \t][^\n]*+\n)*+))?+"
+    + _OTHER_FIELD + rb"(?:(?i:content-transfer-encoding):[ \t]*+([A-Za-z0-9_-]++)[ \t]*+\r?\n(?![ \t]))?+"
+    + _OTHER_FIELD + rb"\r?\n"
+)  # fmt: skip
+# The lines that matter in any header, by the number of their group. The look-ahead lets `re` leave most lines after
+# one octet.
+_BLANK, _DASHES, _TYPE, _ENCODING = 1, 2, 3, 4
+_LINES = rb"(?:(\n|\r\n)|(--)|((?i:content-type)[ \t]*:)|((?i:content-transfer-encoding)[ \t]*:))"
+_LANDMARK = re.compile(rb"\n(?=[\n\r\-Cc])" + _LINES)
+_FIRST_LANDMARK = re.compile(_LINES)
+# Common types and encodings, so that each is spelled out once.
+_COMMON = {
+    word.encode("ascii"): word
+    for word in (
+        *("text/plain", "text/html", "multipart/mixed", "multipart/alternative", "message/rfc822"),
+        *sorted(KNOWN_ENCODINGS),
+    )
+}
+_NEAR = 512  # octets in which most short parts end
+_CR = 0x0D
+_MOST_NOTES = 100
+
+
+@dataclass(slots=True, eq=False)
+class _Multipart:
+    """A multipart whose end has not been met yet."""
+
+    part: Part
+    depth: int
+    delimiter: bytes
+    closing: set[bytes]
+    default_type: str
+    children: list[Part] = field(default_factory=list)
+    closed: bool = False
+    crowded: bool = False
+    notes: int = 0
+
+
+class Builder:
+    """Builds the tree of parts of one message."""
+
+    def __init__(self, raw: bytes, max_depth: int = MAX_DEPTH, max_parts: int = MAX_PARTS) -> None:
+        self.raw = raw
+        self.max_depth = max_depth
+        self.max_parts = max_parts
+        self.parts = 0
+        # No empty line ends a header that begins before this offset; known, so that no stretch is searched twice.
+        self.barren_until = 0
+        # The parts whose end has not been met, from the message inwards, and those of them that are multiparts.
+        self.open: list[Part] = []
+        self.multiparts: list[_Multipart] = []
+        # What a delimiter line says, blanks at its end left out: which part it belongs to, and whether it closes it.
+        self.lines: dict[bytes, tuple[_Multipart, bool]] = {}
+
+    def build(self) -> Part:
+        """Find all parts. Returns: the message itself."""
+        raw, lines = self.raw, self.lines
+        root = Part(raw, None, 1, 0, "text/plain")
+        at = self.begin(root, mbox=True)
+        while lines:
+            line_start = raw.find(b"\n--", at - 1, at + _NEAR) + 1
+            if not line_start:
+                # A single octet is found ten times as fast as three, and base64 has no dash: leap over it.
+                dash = raw.find(b"-", at)
+                line_start = raw.find(b"\n--", dash - 1) + 1 if dash >= 0 else 0
+                if not line_start:
+                    break
+            line_end = raw.find(b"\n", line_start)
+            next_line = line_end + 1
+            if line_end < 0:
+                line_end = next_line = len(raw)
+            text = raw[line_start:line_end].removesuffix(b"\r").rstrip(b" \t")
+            met = lines.get(text)
+            if met is not None:
+                at = self.meet_delimiter(met[0], met[1], line_start, next_line)
+            else:
+                self.note_look_alike(text, line_start)
+                at = line_end
+        self.end_all(0, len(raw))
+        return root
+
+    def meet_delimiter(self, owner: _Multipart, closing: bool, line_start: int, next_line: int) -> int:
+        """End what a delimiter line ends, and begin the part that it begins. Returns: where to search on."""
+        # The line break before a delimiter belongs to it (RFC 2046 §5.1.1).
+        start = line_start - (2 if self.raw[line_start - 2] == _CR else 1)
+        self.end_all(owner.depth + 1, start)
+        part, children = owner.part, owner.children
+        if not children:
+            part._preamble_end = max(start, part._body_start)
+        if closing:
+            part._epilogue_start = next_line
+            owner.closed = True
+            self.forget(owner)
+            return next_line
+        if self.parts >= self.max_parts:
+            part._epilogue_start = max(start, part._preamble_end)
+            owner.crowded = True
+            self.lines.clear()
+            return next_line
+        child = Part(self.raw, part, len(children) + 1, next_line, owner.default_type)
+        children.append(child)
+        return self.begin(child)
+
+    def is_delimiter(self, at: int) -> bool:
+        """Tell whether the line that begins at `at` is a delimiter of an open multipart."""
+        if not self.raw.startswith(b"--", at):
+            return False
+        line_end = self.raw.find(b"\n", at)
+        line = self.raw[at : line_end if line_end >= 0 else len(self.raw)]
+        return line.removesuffix(b"\r").rstrip(b" \t") in self.lines
+
+    def note_look_alike(self, text: bytes, at: int) -> None:
+        """Record a line that begins like the innermost delimiter but is longer."""
+        inner = self.multiparts[-1]
+        if not inner.closed and inner.notes < _MOST_NOTES and text.startswith(inner.delimiter):
+            inner.notes += 1
+            _add(inner.part, "delimiter-look-alike", at, "2046 §5.1.1", "no delimiter; kept as text")
+
+    # --- beginnings ---
+
+    def begin(self, part: Part, mbox: bool = False) -> int:
+        """Begin a part, and the message in it, and so on. Returns: where the last one's body starts."""
+        while True:
+            self.parts += 1
+            self.open.append(part)
+            start = part._start
+            header = _ORDINARY_HEADER.match(self.raw, start) if start >= self.barren_until else None
+            boundary = None
+            if header:
+                boundary = self.read_header(part, header)
+            else:
+                self.read_odd_header(part, mbox)
+            kind = part._type or part.declared_type
+            if kind[0] != "m" or not self.holds_message(part, kind, boundary):
+                return part._body_start
+            child = Part(self.raw, part, 1, part._body_start, "text/plain")
+            part.children = (child,)
+            part, mbox = child, True
+
+    def read_header(self, part: Part, header: re.Match[bytes]) -> bytes | None:
+        """Take from an ordinary header what says what the part is. Returns: the boundary, where it is seen at once."""
+        part._body_start = header.end()
+        kind, quoted, bare, encoding = header.groups()
+        if kind is not None:
+            part._type_at = header.start(1)
+            part._type = _COMMON.get(kind) or kind.decode("ascii").lower()
+        if encoding is not None:
+            part._encoding_at = header.start(4)
+            part._encoding = _COMMON.get(encoding) or encoding.decode("ascii").lower()
+        return quoted or bare
+
+    def read_odd_header(self, part: Part, mbox: bool) -> None:
+        """Read a header line by line: it has an mbox line, no empty line, lines that are no fields, odd values."""
+        raw, start, search = self.raw, part._header_start, _LANDMARK.search
+        if start < self.barren_until:
+            return self.read_unended_header(part, mbox)
+        mark = search(raw, start - 1) if start else _FIRST_LANDMARK.match(raw) or search(raw)
+        if (mark is None or mark.start() > start or mark.lastindex == _DASHES) and not HEADER_BEGINS.match(raw, start):
+            if mbox and self.step_over_mbox_lines(part):
+                return self.read_odd_header(part, False)
+            return self.read_unended_header(part, False)
+        while mark is not None:
+            kind = mark.lastindex
+            if kind == _BLANK:
+                part._body_start = mark.end()
+                return None
+            if kind == _DASHES:
+                if self.is_delimiter(mark.end() - 2):
+                    break
+            elif kind == _TYPE and part._type_at < 0:  # the first of several fields counts
+                part._type_at = mark.end()
+            elif kind == _ENCODING and part._encoding_at < 0:
+                part._encoding_at = mark.end()
+            mark = search(raw, mark.end())
+        self.barren_until = len(raw) + 1 if mark is None else mark.end() - 2
+        return self.read_unended_header(part, False)
+
+    def step_over_mbox_lines(self, part: Part) -> bool:
+        """Let the header begin after the "From " line of an mbox file. Returns: whether there is one."""
+        lines = mbox_lines(self.raw, part._start)
+        if lines:
+            part._header_start = lines[-1][1]
+            for line in lines[1:2]:
+                _add(part, "uucp-from-line", line[0], "976 §2", "stepped over; the header begins after it")
+        return bool(lines)
+
+    def read_unended_header(self, part: Part, mbox: bool) -> None:
+        """Read a header without an empty line: the body starts at the first line that can be no field and no fold."""
+        if mbox:
+            self.step_over_mbox_lines(part)
+        raw, start = self.raw, part._header_start
+        at = start
+        while at < len(raw) and HEADER_BEGINS.match(raw, at) and not self.is_delimiter(at):
+            line = LOGICAL_LINE.match(raw, at)
+            at = line.end() if line else len(raw)
+        part._body_start = at
+        if start < len(raw) and not (at == start and self.is_delimiter(at)):
+            _add(part, "missing-blank-line", at, "5322 §2.1", "the body begins here")
+        part._type_at = part._encoding_at = -1
+        marks = list(_LANDMARK.finditer(raw, max(start - 1, 0), at))
+        if start == 0 and (first := _FIRST_LANDMARK.match(raw, 0, at)):
+            marks.insert(0, first)
+        for mark in reversed(marks):  # so that the first field of a name counts
+            if mark.lastindex == _TYPE:
+                part._type_at = mark.end()
+            elif mark.lastindex == _ENCODING:
+                part._encoding_at = mark.end()
+
+    def holds_message(self, part: Part, kind: str, boundary: bytes | None) -> bool:
+        """Look whether a part contains others, and enter a multipart's delimiters in the table.
+
+        Returns: whether the part holds an embedded message, which begins at once.
+        """
+        embedded = kind in EMBEDDED_TYPES
+        if not embedded and not kind.startswith("multipart/"):
+            return False
+        if part._encoding_at >= 0 and part.encoding not in (IDENTITY_ENCODINGS if embedded else KNOWN_ENCODINGS):
+            return False
+        if len(self.open) >= self.max_depth or self.parts >= self.max_parts:
+            what = "nesting-too-deep" if len(self.open) >= self.max_depth else "too-many-parts"
+            _add(part, what, part._body_start, "none; a limit for safety", "its content is not taken apart")
+            return False
+        if not embedded:
+            default_type = "message/rfc822" if kind == "multipart/digest" else "text/plain"
+            self.remember(part, boundary or self.boundary_octets(part), default_type)
+        return embedded
+
+    def remember(self, part: Part, boundary: bytes, default_type: str) -> None:
+        """Enter a multipart's delimiter and close delimiter in the table; an outer part's equal line stays its own."""
+        delimiter = b"--" + boundary.rstrip(b" ")
+        if delimiter == b"--":
+            return
+        # QUIRK: a boundary must not end in a space; where one does, delimiters lose it and close delimiters may not.
+        closing = {delimiter + b"--", b"--" + boundary + b"--"}
+        item = _Multipart(part, len(self.open) - 1, delimiter, closing, default_type)
+        self.multiparts.append(item)
+        part._preamble_end = part._body_start
+        self.lines.setdefault(delimiter, (item, False))
+        for line in closing:
+            self.lines.setdefault(line, (item, True))
+
+    def boundary_octets(self, part: Part) -> bytes:
+        """Give a boundary as it stands in the header, where characters beyond ASCII are UTF-8 or latin-1 (QUIRK)."""
+        text = part.params.get("boundary", "")
+        octets = text.encode()
+        if octets.isascii() or self.raw.find(octets, *part.header_span) >= 0:
+            return octets
+        return text.encode("latin-1", "replace")
+
+    # --- ends ---
+
+    def end_all(self, depth: int, end: int) -> None:
+        """End all open parts from `depth` on, the innermost first."""
+        opened = self.open
+        while len(opened) > depth:
+            part = opened.pop()
+            part._end = end
+            if part._body_start > end:  # its blank line, or more, belongs to the delimiter
+                part._start, part._header_start = min(part._start, end), min(part._header_start, end)
+                part._body_start = end
+            if part._found and any(defect.at > end for defect in part._found):
+                part._found = [replace(defect, at=min(defect.at, end)) for defect in part._found]
+            if part._preamble_end >= 0:
+                self.end_multipart(self.multiparts.pop(), end)
+
+    def end_multipart(self, item: _Multipart, end: int) -> None:
+        """Give a multipart its parts, and tell what is missing."""
+        part = item.part
+        self.forget(item)
+        part.children = tuple(item.children)
+        part._epilogue_start = min(part._epilogue_start, end)  # a line break may be an outer delimiter's
+        if item.crowded:
+            at = part._epilogue_start
+            _add(part, "too-many-parts", at, "none; a limit for safety", "the rest is kept as epilogue")
+        elif item.children and not item.closed:
+            _add(part, "close-delimiter-missing", end, "2046 §5.1.2", "the last part ends here")
+        elif not item.closed:
+            part._preamble_end = end
+            _add(part, "start-delimiter-missing", part._body_start, "2046 §5.1.1", "all is preamble; no parts")
+        elif not item.children:
+            _add(part, "multipart-without-parts", part._preamble_end, "2046 §5.1.1", "no parts")
+
+    def forget(self, item: _Multipart) -> None:
+        """Take a multipart's lines out of the table."""
+        for line in (item.delimiter, *item.closing):
+            if line in self.lines and self.lines[line][0] is item:
+                del self.lines[line]
+
+
+def _add(part: Part, kind: str, at: int, rfc: str, done: str) -> None:
+    if part._found is None:
+        part._found = []
+    part._found.append(Defect(kind, at, rfc, done))

@@ -1,0 +1,1 @@
+"""The way that a letter came, read from what servers wrote into its header."""

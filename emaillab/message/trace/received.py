@@ -1,0 +1,317 @@
+"""What does one Received field say: who got the message from whom, how, and when?
+
+>>> field = b"from crepes.fr ([192.0.2.1])\\r\\n by hamburger.edu with ESMTPS id 7; Mon, 3 Mar 2025 12:00:00 +0100"
+>>> got = read_tolerantly(field, 0, len(field))
+>>> got == read_regular(field.decode("latin-1"), 0, len(field))
+True
+>>> got.from_, got.from_ip, got.by, got.with_, got.id, str(got.time)
+('crepes.fr', '192.0.2.1', 'hamburger.edu', 'ESMTPS', '7', '2025-03-03 11:00:00+00:00')
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from emaillab.message.header.clauses import Clause, missing_by, read_clauses
+from emaillab.message.octets.defects import Defect
+from emaillab.message.octets.patterns import compiled
+
+_LONGEST_HOST = 300  # a longer word is neither a name (255, RFC 5321 §4.5.3.1.2) nor an address
+_IPV4 = re.compile(r"(\[)?((?:\d{1,3}\.){3}\d{1,3})\]?(?::\d{1,5})?,?")
+_IPV6 = re.compile(
+    r"(\[)?(?:IPv6:)?([0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]*:[0-9A-Fa-f.]*)(?:%\w{1,20})?\]?(?::\d{1,5})?,?", re.I
+)
+# Eight groups, or fewer around one "::" that stands for the rest.   RFC 4291 §2.2
+_USUAL_IPV6 = compiled("H(?::H){7}|(?:H(?::H)*+)?+::(?:H(?::H)*+)?+".replace("H", "[0-9A-Fa-f]{1,4}+"))
+_USUAL_NAME = compiled(r"(?:[A-Za-z0-9-]++\.)++[A-Za-z][A-Za-z0-9-]*+")
+_NOT_IN_A_NAME = re.compile(r"[\s\[\]=/:,]")
+_TLS = re.compile(r"(?<![A-Za-z0-9])(?:(?:TLS|SSL)[v_ ]?\d|using TLS)", re.IGNORECASE)
+_GREETINGS = ("helo", "ehlo", "lhlo")
+_NO_GREETING = ("local", "http", "mapi", "nnfmp", "uucp", "esmtpshell")
+
+
+class Reading(NamedTuple):
+    """What one Received field says; None stands for what it does not tell."""
+
+    from_: str | None
+    by: str | None
+    with_: str | None
+    id: str | None
+    for_: str | None
+    via: str | None
+    time: datetime | None
+    zone_known: bool
+    from_ip: str | None
+    helo: str | None
+    rdns: str | None
+    defects: tuple[Defect, ...]
+
+
+class Peer(NamedTuple):
+    """What the receiver knew of the sender: its address, the name it gave, and the name DNS gives the address."""
+
+    ip: str | None
+    helo: str | None
+    rdns: str | None
+
+
+# --- fields that follow the grammar ---
+
+# One match for what most servers write: each clause at most once, in the order of the grammar.
+# QUIRK: Exchange writes `with Microsoft SMTP Server`, `via` after `id`, and an address without brackets; IIS writes
+# `over TLS secured channel`; qmail's own steps have neither `from` nor `by`.
+# No group can match in two ways (all repetitions are possessive), so that failing costs no more than succeeding.
+# Classes are spelled out, for `\s` and `\w` within them are looked up letter by letter.
+_ENDS = r" \t\r\n\f\v\x80-\xff"  # what no word holds; octets beyond ASCII need the closer look
+_FWS = r"[ \t\r\n]++"
+_OPT_FWS = r"[ \t\r\n]*+"
+_CTEXT = r"[^()\\\x80-\xff]*+"
+_CFWS = rf"{_OPT_FWS}(?:\({_CTEXT}(?:\({_CTEXT}\){_CTEXT})*+\){_OPT_FWS})*+"
+_NO_KEYWORD = rf"(?i:(?!(?=[bfitvw])(?:from|by|via|with|id|for|tls)[{_ENDS}();]))"
+_ATOM = rf'{_NO_KEYWORD}[^{_ENDS}();<"]++'
+_PHRASE = rf"{_ATOM}(?:{_FWS}{_ATOM})*+"
+_LETTER = "A-Za-z0-9_-"
+_HOST = rf"(?!(?:\d++\.)++\d)[{_LETTER}]++(?:\.[{_LETTER}]++)++|localhost"
+_OCTET = r"(?:2[0-4]\d|25[0-5]|1\d\d|\d\d?+)"
+_IPV4_ADDRESS = rf"{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}(?![0-9.])"
+_IPV6_ADDRESS = r"[0-9A-Fa-f]*+:[0-9A-Fa-f:.]*+"
+# TCP-info = address-literal / ( Domain FWS address-literal )      RFC 5321 §4.4
+# QUIRK: `(HELO name) (user@address)` by qmail, `([address]:port helo=name)` by Exim, `(IDENT:user@name [address] (may
+# be forged))` by sendmail.
+_TCP_INFO = rf"""
+    (?: \( (?:HELO|EHLO|LHLO) {_FWS} ([.{_LETTER}]++) \) {_OPT_FWS} )?+
+    (?: \(
+        (?: (?:IDENT:)?+ [.{_LETTER}]++ @ )?+
+        (?: (?: (?:unknown|({_HOST})) \.?+ {_FWS} )?+
+            \[?+ (?: ({_IPV4_ADDRESS}) | (?:IPv6:)?+ ({_IPV6_ADDRESS}) ) \]?+ (?: :\d{{1,5}}+ )?+ )?+
+        (?: \) |
+            (?: (?:{_FWS}|(?<=\()) port=\d{{1,5}}+ )?+
+            (?: (?:{_FWS}|(?<=\()) helo=([^{_ENDS}()\\]++) )?+
+            (?: {_FWS} ident=[^{_ENDS}()\\]++ )?+
+            (?: {_FWS} \(may[ ]be[ ]forged\) )?+ \) )
+        {_OPT_FWS} )?+
+"""
+# date-time = [ day-of-week "," ] day month year hour ":" minute [ ":" second ] zone    RFC 5322 §3.3
+_DATE_TIME = rf"""
+    (?: [A-Z][a-z][a-z], {_OPT_FWS} )?+ (\d\d?+) {_FWS} ([A-Z][a-z][a-z]) {_FWS} (\d{{4}})
+    {_FWS} ((?:[01]\d|2[0-3]):\d\d:\d\d) {_FWS} ([+-]\d{{4}})
+"""
+# Stamp = From-domain By-domain Opt-info [CFWS] ";" FWS date-time      RFC 5321 §4.4
+_STAMP = compiled(
+    rf"""{_CFWS}
+    (?: from {_FWS} ({_ATOM}) {_OPT_FWS} {_TCP_INFO} ({_CFWS}) )?+
+    (?: by {_FWS} ({_ATOM}) {_OPT_FWS} (?: over[ ]TLS[ ]secured[ ]channel {_FWS} )?+ {_CFWS} )?+
+    (?: via {_FWS} ({_ATOM}) {_CFWS} )?+
+    (?: with {_FWS} ({_PHRASE}) {_CFWS} (?: tls {_FWS} {_ATOM} {_CFWS} )?+ )?+
+    (?: id {_FWS} ({_ATOM}) {_CFWS} )?+
+    (?: via {_FWS} ({_PHRASE}) {_CFWS} )?+
+    (?: for {_FWS} (?: <([^{_ENDS}<>]++)> | ({_ATOM})(?<!,) ) {_CFWS} )?+
+    ; {_OPT_FWS} {_DATE_TIME} {_CFWS}""",
+    re.ASCII | re.VERBOSE,
+)
+_MONTHS = {
+    "Jan": "01", "Feb": "02", "Mar": "03", "Apr": "04", "May": "05", "Jun": "06",
+    "Jul": "07", "Aug": "08", "Sep": "09", "Oct": "10", "Nov": "11", "Dec": "12",
+}  # fmt: skip
+# All zones in use are whole quarters of an hour off Greenwich.
+_ZONES = {
+    f"{sign}{minutes // 60:02}{minutes % 60:02}": timedelta(minutes=minutes if sign == "+" else -minutes)
+    for sign in "+-"
+    for minutes in range(0, 16 * 60, 15)
+}
+
+
+def read_regular(text: str, start: int, end: int) -> Reading | None:
+    """Read a field that follows the grammar, in one match; None when anything in it needs a closer look.
+
+    The result is that of `read_tolerantly`, many times as fast.
+
+    Arguments: `text` is a message up to the field's end or further, as latin-1: one character for each octet.
+    """
+    found = _STAMP.fullmatch(text, start, end)
+    if found is None:
+        return None
+    # fmt: off
+    (from_, greeting, rdns, ip, ipv6, said, more, by, via, with_, id_, late_via, path, bare_path,
+     day, month, year, clock, zone) = found.groups()
+    # fmt: on
+    if (more and _tells_more_of_the_peer(more)) or (rdns and len(rdns) >= _LONGEST_HOST) or (via and late_via):
+        return None
+    if ipv6 and (ip := find_ip(ipv6)) is None:
+        return None
+    try:
+        time = datetime.fromisoformat(f"{year}-{_MONTHS[month]}-{day.zfill(2)}T{clock}Z") - _ZONES[zone]
+    except (KeyError, ValueError, OverflowError):  # there is no such month, day, hour or zone
+        return None
+    if with_:
+        with_ = _one_blank(with_)
+    if late_via:
+        via = _one_blank(late_via)
+    helo = greeting or said
+    if from_ and (helo or not ip):
+        literal = find_ip(from_)
+        ip = ip or literal
+        if helo and not rdns and not literal:
+            rdns = _host_name(from_)
+    if from_ and not helo and not _without_greeting(with_, via):
+        helo = from_
+    defects = () if by else (missing_by(start),)
+    return Reading(from_, by, with_, id_, path or bare_path, via, time, zone != "-0000", ip, helo, rdns, defects)
+
+
+def _one_blank(words: str) -> str:
+    """Put one blank where a phrase was folded."""
+    return words if words.isalnum() else " ".join(words.split())
+
+
+def _tells_more_of_the_peer(comments: str) -> bool:
+    """Tell whether a greeting or an address may stand in comments that the match did not take apart."""
+    lower = comments.lower()
+    greeting = "helo" in lower or "hlo" in lower
+    return greeting or "[" in lower or lower.count(".") > 2 or lower.count(":") > 1
+
+
+# --- all other fields ---
+
+
+def read_tolerantly(raw: bytes, start: int, end: int) -> Reading:
+    """Read the Received field whose value stands at `start` to `end` of a message, clause by clause; never raises.
+
+    Source: RFC 5321 §4.4.
+    """
+    clauses, date, defects = read_clauses(raw, start, end)
+    first: dict[str, Clause] = {}
+    for clause in clauses:
+        first.setdefault(clause.name, clause)
+    from_, with_, via, by = (first.get(name) for name in ("from", "with", "via", "by"))
+    peer = _peer(from_, with_, via)
+    return Reading(
+        from_=_host(from_.words) if from_ else None,
+        by=_word(by),
+        with_=_text(with_),
+        id=_word(first.get("id")),
+        for_=_path(first.get("for")),
+        via=_text(via),
+        time=date.utc if date else None,
+        zone_known=date is not None and date.zone_known,
+        from_ip=peer.ip,
+        helo=peer.helo,
+        rdns=peer.rdns,
+        defects=defects,
+    )
+
+
+def _text(clause: Clause | None) -> str | None:
+    return clause.value if clause and clause.words else None
+
+
+def _word(clause: Clause | None) -> str | None:
+    """Give a clause's first word. QUIRK: Haraka writes `id A1.1 envelope-from <alice@crepes.fr>`."""
+    return clause.words[0] if clause and clause.words else None
+
+
+def _host(words: tuple[str, ...]) -> str | None:
+    """Choose the words that name the sender. QUIRK: `unknown [192.0.2.1]`, `mail pickup service`."""
+    if len(words) > 1:
+        words = tuple(word for word in words if not find_ip(word)) or words[:1]
+    return " ".join(words) or None
+
+
+def _path(clause: Clause | None) -> str | None:
+    """Give the address of a `for` clause, which may hold but one path: the first. Source: RFC 5321 §4.4."""
+    if not clause or not clause.words:
+        return None
+    first = clause.words[0].rstrip(",")
+    if "@" not in first and not first.startswith("<"):
+        return clause.value
+    return first[1:-1] if first.startswith("<") and first.endswith(">") else first
+
+
+# --- who sent it ---
+
+
+def find_ip(word: str) -> str | None:
+    """Read an IP address, with or without `[…]`, `IPv6:` and port; None for any other word.
+
+    >>> find_ip("[IPv6:2001:db8::1]"), find_ip("192.0.2.1:25"), find_ip("15.1.225.420")
+    ('2001:db8::1', '192.0.2.1', None)
+    """
+    if len(word) > 64 or (word[-1:].isalpha() and ":" not in word):
+        return None
+    if found := _IPV4.fullmatch(word):
+        return found[2] if all(int(octet) < 256 for octet in found[2].split(".")) else None
+    colons = word.count(":")
+    if 1 < colons < 8 and _USUAL_IPV6.fullmatch(word):
+        return word
+    if colons > 1 and (found := _IPV6.fullmatch(word)):
+        import ipaddress
+
+        try:
+            ipaddress.IPv6Address(found[2])
+        except ValueError:
+            return None
+        return found[2]
+    return None
+
+
+def _peer(from_: Clause | None, with_: Clause | None, via: Clause | None) -> Peer:
+    """Read who the sender was from its clause, and from nowhere else: version numbers look like addresses too."""
+    if from_ is None:
+        return Peer(None, None, None)
+    ip = helo = rdns = None
+    for comment in from_.comments:
+        found = _read_comment(comment)
+        ip, helo, rdns = ip or found.ip, helo or found.helo, rdns or found.rdns
+    name = _host(from_.words)
+    literal = next((ip for ip in map(find_ip, from_.words) if ip), None)
+    if helo:  # QUIRK: Exim and qmail write the name from DNS first, and what the client said into a comment.
+        rdns = rdns or (_host_name(name) if name and not literal else None)
+    elif name and " " not in name and not _without_greeting(_text(with_), _text(via)):
+        helo = name
+    return Peer(ip or literal, helo, rdns)
+
+
+def _without_greeting(with_: str | None, via: str | None) -> bool:
+    """Tell whether the message came by a way on which nobody says HELO."""
+    if with_ and with_.lower().startswith(_NO_GREETING):
+        return True
+    return via is not None and via.lower().startswith(_NO_GREETING)
+
+
+def _read_comment(comment: str) -> Peer:
+    """Read `(name [address])`, `(HELO name)`, `(user@address)`, `([address]:port helo=name ident=user)`."""
+    ip = helo = None
+    bracketed = False
+    words = comment.replace("(", " ").replace(")", " ").split()
+    for place, word in enumerate(words):
+        key, equals, value = word.partition("=")
+        if equals:
+            if key.lower() in _GREETINGS and value:
+                helo = helo or value
+        elif place and words[place - 1].lower() in _GREETINGS:
+            helo = helo or word
+        elif (not ip or (not bracketed and word.startswith("["))) and (found := find_ip(word.rpartition("@")[2])):
+            ip, bracketed = found, word.startswith("[")
+    return Peer(ip, helo, _host_name(words[0]) if ip else None)
+
+
+def _host_name(word: str) -> str | None:
+    """Read a name from DNS, such as `mx.example.org.` or `IDENT:root@mx.example.org`; None for any other word."""
+    if len(word) < _LONGEST_HOST and _USUAL_NAME.fullmatch(word):
+        return word
+    host = word.rpartition("@")[2].removesuffix(".")
+    if host == "localhost":
+        return host
+    usable = "." in host and len(host) < _LONGEST_HOST and not _NOT_IN_A_NAME.search(host) and not find_ip(host)
+    return host if usable else None
+
+
+def cipher_of(clauses: Sequence[Clause]) -> str | None:
+    """Collect what is written about TLS: in a comment, or in a `tls` clause (RFC 8314 §4.3)."""
+    said = [clause.value for clause in clauses if clause.name == "tls"]
+    comments = (comment for clause in clauses for comment in clause.comments)
+    noted = next((comment for comment in comments if _TLS.search(comment)), None)
+    return ", ".join([*([noted] if noted else []), *said]) or None
