@@ -160,7 +160,7 @@ class Hop(NamedTuple):
     @property
     def places(self) -> dict[str, Span]:
         """Tell where in the message each thing stands that the field says, by the names of `to_json`."""
-        return places_of(self, self.clauses)
+        return places_of(self.reading, self.message, self.span, self.clauses)
 
     @property
     def cipher(self) -> str | None:

@@ -16,35 +16,43 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from emaillab.message.header.clauses import Clause
 from emaillab.message.header.dates import parse_date
 from emaillab.message.octets.defects import Span
 from emaillab.message.octets.patterns import compiled
-
-if TYPE_CHECKING:
-    from emaillab.message.trace.path import Hop
+from emaillab.message.trace.received import Reading
 
 _GREETING = rb"(?:helo|ehlo|lhlo)[ \t\r\n=]+\[?"
 _MOST_WORDS = 50  # of a longer value, the place of the first so many is told
 _WORD = re.compile(rb"[^\s;]++")
 
 
-def places_of(hop: Hop, clauses: Sequence[Clause]) -> dict[str, Span]:
-    """Find the octets of each thing that a hop's field says, by the names of `emaillab trace --json`.
+def places_of(reading: Reading, message: bytes, field: Span, clauses: Sequence[Clause]) -> dict[str, Span]:
+    """Find the octets of each thing that a Received field says, by the names of `emaillab trace --json`.
 
+    Args: where the field stands in the message, and what its clauses are.
     Returns: spans in the message; what the field does not say, or says in other words, is left out.
     """
     first: dict[str, Clause] = {}
     for clause in clauses:
         first.setdefault(clause.name, clause)
-    said = {"from": hop.from_, "by": hop.by, "via": hop.via, "with": hop.with_, "id": hop.id, "for": hop.for_}
-    found = {name: _find(hop, value, _inside(first[name])) for name, value in said.items() if name in first and value}
+    said = {
+        "from": reading.from_,
+        "by": reading.by,
+        "via": reading.via,
+        "with": reading.with_,
+        "id": reading.id,
+        "for": reading.for_,
+    }
+    found = {
+        name: _find(message, value, _inside(first[name])) for name, value in said.items() if name in first and value
+    }
     if "from" in first:
-        found |= _peer(hop, _inside(first["from"]), found.get("from"))
-    if hop.time is not None:
-        found["time"] = _time(hop, max((clause.span[1] for clause in clauses), default=hop.span[0]))
+        found |= _peer(reading, message, _inside(first["from"]), found.get("from"))
+    if reading.time is not None:
+        behind = max((clause.span[1] for clause in clauses), default=field[0])
+        found["time"] = _time(reading, message, (behind, field[1]))
     return {name: span for name, span in found.items() if span is not None}
 
 
@@ -52,36 +60,36 @@ def _inside(clause: Clause) -> Span:
     return clause.span[0] + len(clause.name), clause.span[1]
 
 
-def _peer(hop: Hop, inside: Span, from_: Span | None) -> dict[str, Span | None]:
+def _peer(reading: Reading, message: bytes, inside: Span, from_: Span | None) -> dict[str, Span | None]:
     """Find who the sender was: mostly in a comment, but some write the address, or the name from DNS, first."""
     start, end = inside
-    comment = hop.message.find(b"(", start, end)
+    comment = message.find(b"(", start, end)
     behind = (comment if comment >= 0 else end, end)
-    greeting = _find(hop, hop.helo, inside, _GREETING)
+    greeting = _find(message, reading.helo, inside, _GREETING)
     return {
-        "from_ip": _find(hop, hop.from_ip, behind) or _find(hop, hop.from_ip, inside),
-        "helo": greeting or (from_ if hop.helo == hop.from_ else _find(hop, hop.helo, inside)),
-        "rdns": _find(hop, hop.rdns, behind) or _find(hop, hop.rdns, inside),
+        "from_ip": _find(message, reading.from_ip, behind) or _find(message, reading.from_ip, inside),
+        "helo": greeting or (from_ if reading.helo == reading.from_ else _find(message, reading.helo, inside)),
+        "rdns": _find(message, reading.rdns, behind) or _find(message, reading.rdns, inside),
     }
 
 
-def _find(hop: Hop, value: str | None, inside: Span, lead: bytes = b"") -> Span | None:
+def _find(message: bytes, value: str | None, inside: Span, lead: bytes = b"") -> Span | None:
     """Find a value; where it was folded or has comments in it, from its first word to its last."""
     if not value:
         return None
     for octets in (value.encode("utf-8", "replace"), value.encode("latin-1", "replace")):
         words = [re.escape(word) for word in octets.split(None, _MOST_WORDS)[:_MOST_WORDS]]
         gap = rb"(?:\([^()]*+\)|[ \t\r\n(])++"
-        if words and (match := compiled(lead + b"(" + gap.join(words) + b")", re.I).search(hop.message, *inside)):
+        if words and (match := compiled(lead + b"(" + gap.join(words) + b")", re.I).search(message, *inside)):
             return match.span(1)
     return None
 
 
-def _time(hop: Hop, start: int) -> Span | None:
+def _time(reading: Reading, message: bytes, inside: Span) -> Span | None:
     """Find the date behind the last clause, from the first word with which it can be read."""
-    end = hop.span[1]
-    for word in _WORD.finditer(hop.message, start, end):
-        date = parse_date(hop.message[word.start() : end])
-        if date and date.utc == hop.time:
-            return word.start(), word.start() + len(hop.message[word.start() : end].rstrip(b"; \t\r\n"))
+    start, end = inside
+    for word in _WORD.finditer(message, start, end):
+        date = parse_date(message[word.start() : end])
+        if date and date.utc == reading.time:
+            return word.start(), word.start() + len(message[word.start() : end].rstrip(b"; \t\r\n"))
     return None
