@@ -56,3 +56,12 @@ def octets_of(source: Source) -> bytes:
         found = source.read()
         return found if isinstance(found, bytes) else found.encode("utf-8", "surrogateescape")
     raise TypeError(f"a message is bytes, a path, an open file or an EmailMessage, not {type(source).__name__}")
+
+
+def own_copy(letter: Source) -> bytes:
+    """Get the octets that a writer keeps: a letter just written keeps its Bcc. Source: RFC 5322 §3.6.3."""
+    if not hasattr(letter, "as_bytes"):
+        return octets_of(letter)
+    from emaillab.message.mime.writer import to_bytes
+
+    return to_bytes(cast("Message", letter), keep_bcc=True)

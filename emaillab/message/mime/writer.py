@@ -26,7 +26,6 @@ from typing import Any
 
 from emaillab.message.header.field_writer import HARD_LIMIT, WIRE, field_octets
 from emaillab.message.header.fields import parse_header
-from emaillab.message.mime.source import Source, octets_of
 
 _OLD: Policy[Any] = compat32
 _LINE_END = re.compile(rb"\r\n|\r|\n")
@@ -193,8 +192,3 @@ def to_bytes(message: Message[Any, Any], *, keep_bcc: bool = False) -> bytes:
     _Writer(out, mangle_from_=False, policy=WIRE).flatten(letter)
     octets = out.getvalue()
     return octets if octets.endswith(b"\r\n") else octets + b"\r\n"
-
-
-def own_copy(letter: Source) -> bytes:
-    """Give the octets that a writer keeps: a letter just written keeps its Bcc (RFC 5322 §3.6.3)."""
-    return to_bytes(letter, keep_bcc=True) if isinstance(letter, Message) else octets_of(letter)

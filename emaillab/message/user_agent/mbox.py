@@ -20,8 +20,7 @@ from typing import NamedTuple
 
 from emaillab.message.header.dates import parse_date
 from emaillab.message.header.fields import parse_addresses, parse_header
-from emaillab.message.mime.source import Source
-from emaillab.message.mime.writer import own_copy
+from emaillab.message.mime.source import Source, own_copy
 from emaillab.message.octets.defects import Span
 
 _BARE_LF = re.compile(rb"(?<!\r)\n")

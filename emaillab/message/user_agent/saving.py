@@ -20,8 +20,7 @@ from typing import Any, Protocol
 
 from emaillab.message.header.dates import parse_date
 from emaillab.message.header.fields import parse_header
-from emaillab.message.mime.source import Source
-from emaillab.message.mime.writer import own_copy
+from emaillab.message.mime.source import Source, own_copy
 
 _FLAGS = re.compile(r"[a-zA-Z]*")
 _count = itertools.count(1)
