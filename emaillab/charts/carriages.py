@@ -1,6 +1,6 @@
 """Which octets does a text become on its way, and how many of them?
 
->>> from emaillab.message.octets.sizes import carriages
+>>> from emaillab.message.working.carriages import carriages
 >>> print(histogram_table(carriages("因特网")))
 Octets of one text in each encoding
 encoding                 octets  up to 127  over 127  share over 127 (%)
@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from emaillab.charts.style import BLUE, INK, ORANGE, PAPER, SERIES, label_rows, legend, new_axes, once, title, told
 from emaillab.charts.table import Column, Table, plain
-from emaillab.message.octets.sizes import Carriage, Carriages
+from emaillab.message.working.carriages import Carriage, Carriages
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

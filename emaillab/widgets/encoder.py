@@ -23,7 +23,8 @@ from typing import Any
 
 from emaillab.charts.table import Column, Table, plain
 from emaillab.message.header.encoded_words import encode_words
-from emaillab.message.octets.sizes import Carriage, best_encoding, carriages
+from emaillab.message.octets.sizes import best_encoding
+from emaillab.message.working.carriages import Carriage, carriages
 from emaillab.widgets.kept import Kept
 
 CHARSETS = ("utf-8", "gb18030", "gbk", "gb2312", "big5")

@@ -23,9 +23,10 @@ from emaillab.message.header.addresses import Address, AddressGroup, parse_addre
 from emaillab.message.header.dates import Date, parse_date
 from emaillab.message.header.encoded_words import decode_words, word_defects
 from emaillab.message.header.parameters import Parameters, parse_parameters
-from emaillab.message.header.tokens import comment_end, find_long_line, strip_comments, unfold
+from emaillab.message.header.tokens import comment_end, strip_comments, unfold
 from emaillab.message.octets.charsets import decode_raw
 from emaillab.message.octets.defects import Defect, Span, limited
+from emaillab.message.octets.lines import find_long_line
 from emaillab.message.octets.patterns import compiled
 
 __all__ = [

@@ -20,21 +20,6 @@ _FOLD = re.compile(rb"\r?\n(?=[ \t])")
 _QUOTED_PAIR = re.compile(rb'\\(["\\])')
 
 
-_LONG_LINES = {limit: re.compile(rb"\n[^\n]{%d}[^\r\n]" % limit) for limit in (76, 998)}
-
-
-def find_long_line(data: bytes, limit: int) -> int:
-    """Find the first line of more than `limit` octets, its line end not counted; -1 when there is none.
-
-    Arguments: `limit` is 76 or 998.
-    """
-    first = data.find(b"\n", 0, limit + 2)
-    if first < 0 and len(data) > limit and data[limit] != 0x0D:
-        return 0
-    match = _LONG_LINES[limit].search(data)
-    return match.start() + 1 if match else -1
-
-
 def unfold(value: bytes) -> bytes:
     """Remove the line breaks of folding and keep the blanks. Source: RFC 5322 §2.2.3."""
     return _FOLD.sub(b"", value) if b"\n" in value else value

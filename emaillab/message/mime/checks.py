@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from emaillab.message.header.parameters import Parameters
-from emaillab.message.header.tokens import find_long_line
 from emaillab.message.octets.charsets import python_codec
 from emaillab.message.octets.defects import Defect
 from emaillab.message.octets.encodings import base64_defects, quoted_printable_defects
+from emaillab.message.octets.lines import find_long_line, line_ends
 
 if TYPE_CHECKING:
     from emaillab.message.mime.part import Part
@@ -31,35 +30,6 @@ _MOST_LEVELS = 20
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 # token: any ASCII character but SPACE, CTLs and tspecials     RFC 2045 §5.1
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]*[0-9A-Za-z'()+_,./:=?-]\Z")
-
-
-@dataclass(frozen=True, slots=True)
-class LineEnds:
-    """How many lines end in CRLF, in a bare LF, and how many bare CRs there are."""
-
-    crlf: int
-    lf: int
-    cr: int
-
-    @property
-    def canonical(self) -> bool:
-        """Tell whether all line ends are CRLF, as they must be on the wire. Source: RFC 5321 §2.3.8."""
-        return not self.lf and not self.cr
-
-
-def line_ends(raw: bytes, start: int = 0, end: int | None = None) -> LineEnds:
-    """Count the line ends of each kind."""
-    stop = len(raw) if end is None else end
-    crlf = raw.count(b"\r\n", start, stop)
-    return LineEnds(crlf, raw.count(b"\n", start, stop) - crlf, raw.count(b"\r", start, stop) - crlf)
-
-
-def line_class(length: int) -> str:
-    """Classify a line by its octets without CRLF: "good" to 78, "long" to 998, else "too long".
-
-    Source: RFC 5322 §2.1.1.
-    """
-    return "good" if length <= 78 else "long" if length <= 998 else "too long"
 
 
 def content_defects(part: Part) -> Iterator[Defect]:

@@ -15,11 +15,11 @@ True
 from __future__ import annotations
 
 from emaillab.message.header.fields import Field, Header
-from emaillab.message.mime.checks import LineEnds, line_class, line_ends
 from emaillab.message.mime.part import Part
 from emaillab.message.mime.source import Source, octets_of
 from emaillab.message.mime.structure import MAX_DEPTH, MAX_PARTS, Builder
 from emaillab.message.octets.defects import Defect, Span
+from emaillab.message.octets.lines import LineEnds, line_class, line_ends
 
 __all__ = [
     "Defect",

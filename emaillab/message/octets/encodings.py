@@ -12,8 +12,8 @@ import binascii
 import re
 from itertools import islice
 
-from emaillab.message.header.tokens import find_long_line
 from emaillab.message.octets.defects import MOST_OF_A_KIND, Defect, limited
+from emaillab.message.octets.lines import find_long_line
 
 LINE_LIMIT = 76  # RFC 2045 §6.7 (5), §6.8
 

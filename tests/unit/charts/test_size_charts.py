@@ -18,7 +18,8 @@ from emaillab.charts.sizes import (
     synthetic,
     words_table,
 )
-from emaillab.message.octets.sizes import QP_CROSSING, carriages
+from emaillab.message.octets.sizes import QP_CROSSING
+from emaillab.message.working.carriages import carriages
 
 TEXTS = {
     "English": "All human beings are born free",

@@ -21,12 +21,12 @@ from emaillab.message.header.fields import (
     parse_message_ids,
     parse_parameters,
 )
-from emaillab.message.mime.checks import line_class, line_ends
 from emaillab.message.mime.choices import preferred_alternative, related_root
 from emaillab.message.mime.dissect import Part, dissect
 from emaillab.message.mime.filenames import safe_name
 from emaillab.message.mime.partial import join_partials
 from emaillab.message.mime.report import read_report
+from emaillab.message.octets.lines import line_class, line_ends
 
 LETTERS = Path(__file__).parents[4] / "data"
 
