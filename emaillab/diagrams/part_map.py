@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from emaillab.diagrams.svg import BLUE, GREEN, GREY, PURPLE, SKY, VERMILLION, Canvas, Diagram, cut, plural
-from emaillab.message.mime.part import IDENTITY_ENCODINGS, Part
+from emaillab.message.mime.declared import IDENTITY_ENCODINGS
+from emaillab.message.mime.part import Part
 from emaillab.message.octets.defects import Defect, Span
 
 KINDS = {

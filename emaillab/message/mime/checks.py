@@ -11,16 +11,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from emaillab.message.header.parameters import Parameters
+from emaillab.message.mime.entity import Entity
 from emaillab.message.octets.charsets import python_codec
 from emaillab.message.octets.defects import Defect
 from emaillab.message.octets.encodings import base64_defects, quoted_printable_defects
 from emaillab.message.octets.lines import find_long_line, line_ends
-
-if TYPE_CHECKING:
-    from emaillab.message.mime.part import Part
 
 _BARE_CR = re.compile(rb"\r(?!\n)")
 _BARE_LF = re.compile(rb"(?<!\r)\n")
@@ -32,24 +29,24 @@ _BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]*[0-9A-Za-z'()+_,./:=?-]\Z")
 
 
-def content_defects(part: Part) -> Iterator[Defect]:
+def content_defects(part: Entity) -> Iterator[Defect]:
     """Find what is wrong with a part's content, its children left out."""
     yield from _declared(part)
     if part.parent is None:
         yield from _mixed_line_ends(part)
-    if part._preamble_end < 0 and not part.children:
+    if not part.is_multipart and not part.children:
         yield from _body(part)
     for span in (part.preamble_span, part.epilogue_span):
         if span is not None:
             yield from _unencoded(part, part.raw[slice(*span)], span[0])
 
 
-def _declared(part: Part) -> Iterator[Defect]:
-    content, disposition = part.content, part._disposition()
+def _declared(part: Entity) -> Iterator[Defect]:
+    content, disposition = part.content, part.content_disposition
     yield from content.defects
     yield from disposition.defects
-    type_at = _line_of(part, part._type_at)
-    if part._type_at >= 0 and part.declared_type != content.value.lower():
+    type_at = _line_of(part, part.type_at)
+    if part.type_at >= 0 and part.declared_type != content.value.lower():
         yield Defect("content-type-unreadable", type_at, "2045 §5.2", f"read as {part.declared_type}")
     if part.declared_type.startswith("multipart/"):
         yield from _boundary(part, type_at)
@@ -60,17 +57,17 @@ def _declared(part: Part) -> Iterator[Defect]:
     yield from _filename(part, disposition, type_at)
 
 
-def _line_of(part: Part, at: int) -> int:
+def _line_of(part: Entity, at: int) -> int:
     """Find where the field begins whose value stands at `at`; the header's start, where there is no such field."""
     start = part.header_span[0]
     return max(part.raw.rfind(b"\n", start, at) + 1, start) if at >= 0 else start
 
 
-def _encoding(part: Part) -> Iterator[Defect]:
+def _encoding(part: Entity) -> Iterator[Defect]:
     encoding, kind = part.encoding, part.declared_type
-    if part._encoding_at < 0:
+    if part.encoding_at < 0:
         return
-    at = _line_of(part, part._encoding_at)
+    at = _line_of(part, part.encoding_at)
     if encoding not in ("7bit", "8bit", "binary", "base64", "quoted-printable"):
         yield Defect("encoding-unknown", at, "2045 §6.4", "read as application/octet-stream, octets as they are")
     elif encoding in ("base64", "quoted-printable"):
@@ -80,7 +77,7 @@ def _encoding(part: Part) -> Iterator[Defect]:
             yield Defect("encoded-message", at, "2045 §6.4", "not opened; the decoded body is the message")
 
 
-def _filename(part: Part, disposition: Parameters, type_at: int) -> Iterator[Defect]:
+def _filename(part: Entity, disposition: Parameters, type_at: int) -> Iterator[Defect]:
     name = part.declared_filename
     if name is None:
         return
@@ -93,7 +90,7 @@ def _filename(part: Part, disposition: Parameters, type_at: int) -> Iterator[Def
         yield Defect("filename-unsafe", at, "2183 §2.3", f"changed to {part.filename!r}")
 
 
-def _mixed_line_ends(part: Part) -> Iterator[Defect]:
+def _mixed_line_ends(part: Entity) -> Iterator[Defect]:
     """Report the first line end of the rarer kind; a file that has LF throughout is taken as it is."""
     start, end = part.span
     ends = line_ends(part.raw, start, end)
@@ -105,7 +102,7 @@ def _mixed_line_ends(part: Part) -> Iterator[Defect]:
             yield Defect(kind, odd.start(), "5322 §2.3", f"both end a line: {counts}")
 
 
-def _body(part: Part) -> Iterator[Defect]:
+def _body(part: Entity) -> Iterator[Defect]:
     start, end = part.body_span
     body, encoding = part.raw[start:end], part.encoding
     if encoding == "base64":
@@ -116,7 +113,7 @@ def _body(part: Part) -> Iterator[Defect]:
         yield from _unencoded(part, body, start)
 
 
-def _unencoded(part: Part, body: bytes, start: int) -> Iterator[Defect]:
+def _unencoded(part: Entity, body: bytes, start: int) -> Iterator[Defect]:
     if part.encoding == "7bit" and not body.isascii():
         odd = _BEYOND_ASCII.search(body)
         yield Defect("8bit-octets-in-7bit", start + (odd.start() if odd else 0), "2045 §2.7", "kept as they are")
@@ -131,7 +128,7 @@ def _unencoded(part: Part, body: bytes, start: int) -> Iterator[Defect]:
             yield Defect("bare-cr", start + bare.start(), "5322 §2.3", "kept; it ends no line")
 
 
-def _boundary(part: Part, at: int) -> Iterator[Defect]:
+def _boundary(part: Entity, at: int) -> Iterator[Defect]:
     """Check a multipart's boundary, by itself and beside those of the parts around it. Source: RFC 2046 §5.1."""
     boundary = part.params.get("boundary", "")
     if not boundary.strip(" "):
@@ -145,7 +142,7 @@ def _boundary(part: Part, at: int) -> Iterator[Defect]:
         yield Defect("boundary-characters", at, "2046 §5.1.1", "used as it is")
     outer, levels = part.parent, 0
     while outer is not None and levels < _MOST_LEVELS:
-        around = outer.params.get("boundary", "") if outer._preamble_end >= 0 else ""
+        around = outer.params.get("boundary", "") if outer.is_multipart else ""
         if around and around == boundary:
             yield Defect("boundary-equals-outer", at, "2046 §5.1", "each delimiter counts for the outer part")
         elif around and (around.startswith(boundary) or boundary.startswith(around)):

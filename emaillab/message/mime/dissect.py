@@ -47,4 +47,4 @@ def dissect(source: Source, *, max_depth: int = MAX_DEPTH, max_parts: int = MAX_
     Raises: OSError when a file cannot be read, TypeError or ValueError when `source` is none of the above.
     Source: RFC 5322, RFC 2045, RFC 2046.
     """
-    return Builder(octets_of(source), max_depth, max_parts).build()
+    return Builder(octets_of(source), Part, max_depth, max_parts).build()

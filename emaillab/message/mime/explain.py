@@ -13,20 +13,18 @@ from __future__ import annotations
 import codecs
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from emaillab.message.header.clauses import read_clauses
 from emaillab.message.header.dates import Date, parse_date
 from emaillab.message.header.encoded_words import decode_words, find_words
 from emaillab.message.header.fields import ADDRESS_FIELDS, OPAQUE_FIELDS, Field, kept_as_is
 from emaillab.message.header.parameters import parse_parameters
+from emaillab.message.mime.entity import Entity
+from emaillab.message.mime.tiles import tiles_of
 from emaillab.message.octets.charsets import decode_raw, python_codec
 from emaillab.message.octets.defects import Span
 from emaillab.message.octets.encodings import decode_base64
 from emaillab.message.octets.patterns import compiled
-
-if TYPE_CHECKING:
-    from emaillab.message.mime.part import Part
 
 _NAMES = {0: "NUL", 9: "TAB", 10: "LF", 13: "CR", 27: "ESC", 32: "SP", 127: "DEL"}
 _FOLD = re.compile(rb"(\r?\n)([ \t]+)")
@@ -80,7 +78,7 @@ class _Element:
     meaning: str | None = None
 
 
-def explain(message: Part, offset: int) -> Explanation:
+def explain(message: Entity, offset: int) -> Explanation:
     """Tell what the octet at `offset` of the whole message is, and why it stands there.
 
     Raises: IndexError when the message has no such octet.
@@ -90,7 +88,7 @@ def explain(message: Part, offset: int) -> Explanation:
         raise IndexError(f"there is no octet {offset}: the message has {len(raw)}, counted from 0")
     while message.parent is not None:
         message = message.parent
-    region, span, part = next(tile for tile in message.tiles_of_parts() if tile[1][0] <= offset < tile[1][1])
+    region, span, part = next(tile for tile in tiles_of(message) if tile[1][0] <= offset < tile[1][1])
     if region == "header":
         found = _in_header(part, offset)
     elif region in ("delimiter", "close-delimiter"):
@@ -123,7 +121,7 @@ def _quoted(text: str) -> str:
 # --- header ---
 
 
-def _in_header(part: Part, offset: int) -> _Element:
+def _in_header(part: Entity, offset: int) -> _Element:
     for field in part.header:
         if field.span[0] <= offset < field.span[1]:
             return _in_field(part.raw, field, offset)
@@ -240,7 +238,7 @@ def _in_parameters(raw: bytes, value: Span, field: Field, offset: int) -> _Eleme
 # --- delimiters, and what stands before and after them ---
 
 
-def _in_delimiter(part: Part, span: Span, offset: int, *, closing: bool) -> _Element:
+def _in_delimiter(part: Entity, span: Span, offset: int, *, closing: bool) -> _Element:
     raw, (start, end) = part.raw, span
     line = raw[start:end]
     dashes = start + len(line) - len(line.lstrip(b"\r\n"))
@@ -260,7 +258,7 @@ def _in_delimiter(part: Part, span: Span, offset: int, *, closing: bool) -> _Ele
     return _Element("line break that ends the line of", (break_at, end), rfc, name)
 
 
-def _outside(part: Part, region: str, span: Span, offset: int) -> _Element:
+def _outside(part: Entity, region: str, span: Span, offset: int) -> _Element:
     line = _line(part.raw, span, offset)
     if region == "mbox-line":
         written = _quoted(decode_raw(part.raw[slice(*line)].rstrip(b"\r\n")))
@@ -279,7 +277,7 @@ def _line(raw: bytes, span: Span, offset: int) -> Span:
 # --- bodies ---
 
 
-def _in_body(part: Part, offset: int) -> _Element:
+def _in_body(part: Entity, offset: int) -> _Element:
     encoding = part.encoding
     if encoding == "base64":
         return _in_base64(part, offset)
@@ -291,7 +289,7 @@ def _in_body(part: Part, offset: int) -> _Element:
     return _in_text(part, offset, rfc)
 
 
-def _in_text(part: Part, offset: int, rfc: str) -> _Element:
+def _in_text(part: Entity, offset: int, rfc: str) -> _Element:
     raw, (body, end) = part.raw, part.body_span
     line = _line(raw, (body, end), offset)
     number = raw.count(b"\n", body, line[0]) + 1
@@ -321,7 +319,7 @@ def _character(raw: bytes, start: int, end: int, offset: int, charset: str) -> t
     return (min(begun, offset), max(end, offset + 1)), None
 
 
-def _in_base64(part: Part, offset: int) -> _Element:
+def _in_base64(part: Entity, offset: int) -> _Element:
     raw, (body, end), rfc = part.raw, part.body_span, "2045 §6.8"
     octet = raw[offset : offset + 1]
     padding = raw.find(b"=", body, end)
@@ -354,7 +352,7 @@ def _group(raw: bytes, body: int, end: int, offset: int, place: int) -> Span:
     return start, max(stop, offset + 1)
 
 
-def _in_quoted_printable(part: Part, offset: int) -> _Element:
+def _in_quoted_printable(part: Entity, offset: int) -> _Element:
     raw, rfc = part.raw, "2045 §6.7"
     line = _line(raw, part.body_span, offset)
     for piece in _QP_PIECE.finditer(raw, *line):

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from emaillab.message.mime.part import Part
+from emaillab.message.mime.entity import Entity
+from emaillab.message.mime.outline import AnyOutline
 
 # section-spec := section-msgtext / (section-part ["." section-text])     RFC 9051 §9
 # section-part := nz-number *("." nz-number)
@@ -24,30 +23,7 @@ _SPEC = re.compile(
 )
 
 
-def number(part: Part) -> str:
-    """Tell a part's section number; see `Part.number`."""
-    lineage = [part]  # outwards, to the message or to the first part whose number is known
-    while (outer := lineage[-1].parent) is not None and outer._read().number is None:
-        lineage.append(outer)
-    for each in reversed(lineage):
-        each._read().number = _number_in_parent(each)
-    return part._read().number or ""
-
-
-def _number_in_parent(part: Part) -> str:
-    """Tell a part's section number, its parent's being known."""
-    outer = part.parent
-    if outer is None:
-        return ""
-    base = (outer.number or "").removesuffix(".TEXT")
-    if outer.parent is None and not _is_multipart(outer):
-        base = "1"  # a message that is no multipart is its own part 1
-    if not _is_embedded(part):
-        return f"{base}.{part._index}" if base else str(part._index)
-    return base + (".TEXT" if _is_multipart(part) else ".1")
-
-
-def find_part(message: Part, number: str) -> Part | None:
+def find_part(message: AnyOutline, number: str) -> AnyOutline | None:
     """Find a part by its section number; see `Part.part`."""
     if not number:
         return message
@@ -58,12 +34,12 @@ def find_part(message: Part, number: str) -> Part | None:
         if spec["text"].upper() != "TEXT":
             return None
         return _embedded(find_part(message, spec["number"]))
-    part: Part | None = None
+    part: AnyOutline | None = None
     for step in map(int, number.split(".")):
-        inside = message if part is None else part if _is_multipart(part) else _embedded(part)
+        inside = message if part is None else part if part.is_multipart else _embedded(part)
         if inside is None:
             return None
-        if not _is_multipart(inside):
+        if not inside.is_multipart:
             part = inside if step == 1 else None
         else:
             part = inside.children[step - 1] if step <= len(inside.children) else None
@@ -72,13 +48,13 @@ def find_part(message: Part, number: str) -> Part | None:
     return part
 
 
-def section(message: Part, spec: str) -> bytes | None:
-    """Give the octets of a section; see `Part.section`."""
+def section(message: Entity, spec: str) -> bytes | None:
+    """Give the octets of a section; see `Entity.section`."""
     read = _SPEC.match(spec.strip())
     if read is None or (read["number"] is None and (read["text"] or "").upper() == "MIME"):
         raise ValueError(f"{spec!r} is no section: expected numbers such as 1.2, then HEADER, TEXT, MIME or nothing")
     text = (read["text"] or "").upper()
-    part: Part | None = message
+    part: Entity | None = message
     if read["number"] is not None:
         part = find_part(message, read["number"])
         if text not in ("", "MIME"):
@@ -94,23 +70,14 @@ def section(message: Part, spec: str) -> bytes | None:
     return header_fields(part, read["names"].replace('"', " ").split(), but=read["but"] is not None)
 
 
-def header_fields(part: Part, names: Iterable[str], *, but: bool = False) -> bytes:
+def header_fields(part: Entity, names: Iterable[str], *, but: bool = False) -> bytes:
     """Give the fields of these names as they stand, then an empty line; with `but`, all the other fields."""
     wanted = {name.lower() for name in names}
     fields = (field.raw for field in part.header if (field.name.lower() in wanted) is not but)
     return b"".join(raw if raw.endswith(b"\n") else raw + b"\r\n" for raw in fields) + b"\r\n"
 
 
-def _is_multipart(part: Part) -> bool:
-    return part._preamble_end >= 0
-
-
-def _is_embedded(part: Part) -> bool:
-    """Tell whether the part is the message inside a message/rfc822 part."""
-    return part.parent is not None and not _is_multipart(part.parent)
-
-
-def _embedded(part: Part | None) -> Part | None:
-    if part is None or _is_multipart(part) or not part.children:
+def _embedded(part: AnyOutline | None) -> AnyOutline | None:
+    if part is None or part.is_multipart or not part.children:
         return None
     return part.children[0]

@@ -16,8 +16,9 @@ emaillab.message.mime.sevenbit.NotConvertible: the header of the message has 8-b
 
 from __future__ import annotations
 
+from emaillab.message.mime.declared import IDENTITY_ENCODINGS
 from emaillab.message.mime.dissect import dissect
-from emaillab.message.mime.part import IDENTITY_ENCODINGS, Part
+from emaillab.message.mime.part import Part
 from emaillab.message.octets.encodings import encode_base64, encode_quoted_printable
 from emaillab.message.octets.sizes import best_encoding
 

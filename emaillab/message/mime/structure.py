@@ -5,7 +5,8 @@ begin with "--" do, and a table tells at once which open multipart such a line b
 copied, and nothing is decoded.
 
 >>> raw = b"Content-Type: multipart/mixed; boundary=b\\r\\n\\r\\n--b\\r\\n\\r\\nA\\r\\n--b--\\r\\n"
->>> root = Builder(raw).build()
+>>> from emaillab.message.mime.outline import Outline
+>>> root = Builder(raw, Outline).build()
 >>> root.children[0].body_span, root.delimiter_spans
 ((52, 53), ((45, 50), (53, 62)))
 """
@@ -13,11 +14,19 @@ copied, and nothing is decoded.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Generic
 
 from emaillab.message.header.fields import HEADER_BEGINS, LOGICAL_LINE, mbox_lines
-from emaillab.message.mime.part import IDENTITY_ENCODINGS, KNOWN_ENCODINGS, Part
-from emaillab.message.octets.defects import Defect
+from emaillab.message.mime.declared import (
+    IDENTITY_ENCODINGS,
+    KNOWN_ENCODINGS,
+    declared_encoding,
+    declared_type,
+    read_content,
+)
+from emaillab.message.mime.outline import AnyOutline
 from emaillab.message.octets.patterns import compiled
 
 MAX_DEPTH = 256
@@ -60,40 +69,48 @@ _MOST_NOTES = 100
 
 
 @dataclass(slots=True, eq=False)
-class _Multipart:
+class _Multipart(Generic[AnyOutline]):
     """A multipart whose end has not been met yet."""
 
-    part: Part
+    part: AnyOutline
     depth: int
     delimiter: bytes
     closing: set[bytes]
     default_type: str
-    children: list[Part] = field(default_factory=list)
+    children: list[AnyOutline] = field(default_factory=list)
     closed: bool = False
     crowded: bool = False
     notes: int = 0
 
 
-class Builder:
+class Builder(Generic[AnyOutline]):
     """Builds the tree of parts of one message."""
 
-    def __init__(self, raw: bytes, max_depth: int = MAX_DEPTH, max_parts: int = MAX_PARTS) -> None:
+    def __init__(
+        self,
+        raw: bytes,
+        make: Callable[[bytes, AnyOutline | None, int, int, str], AnyOutline],
+        max_depth: int = MAX_DEPTH,
+        max_parts: int = MAX_PARTS,
+    ) -> None:
+        """Arguments: `make` is the class of the parts: `Outline`, or one that adds to it."""
         self.raw = raw
+        self.make = make
         self.max_depth = max_depth
         self.max_parts = max_parts
         self.parts = 0
         # No empty line ends a header that begins before this offset; known, so that no stretch is searched twice.
         self.barren_until = 0
         # The parts whose end has not been met, from the message inwards, and those of them that are multiparts.
-        self.open: list[Part] = []
-        self.multiparts: list[_Multipart] = []
+        self.open: list[AnyOutline] = []
+        self.multiparts: list[_Multipart[AnyOutline]] = []
         # What a delimiter line says, blanks at its end left out: which part it belongs to, and whether it closes it.
-        self.lines: dict[bytes, tuple[_Multipart, bool]] = {}
+        self.lines: dict[bytes, tuple[_Multipart[AnyOutline], bool]] = {}
 
-    def build(self) -> Part:
+    def build(self) -> AnyOutline:
         """Find all parts. Returns: the message itself."""
         raw, lines = self.raw, self.lines
-        root = Part(raw, None, 1, 0, "text/plain")
+        root = self.make(raw, None, 1, 0, "text/plain")
         at = self.begin(root, mbox=True)
         while lines:
             line_start = raw.find(b"\n--", at - 1, at + _NEAR) + 1
@@ -117,25 +134,25 @@ class Builder:
         self.end_all(0, len(raw))
         return root
 
-    def meet_delimiter(self, owner: _Multipart, closing: bool, line_start: int, next_line: int) -> int:
+    def meet_delimiter(self, owner: _Multipart[AnyOutline], closing: bool, line_start: int, next_line: int) -> int:
         """End what a delimiter line ends, and begin the part that it begins. Returns: where to search on."""
         # The line break before a delimiter belongs to it (RFC 2046 §5.1.1).
         start = line_start - (2 if self.raw[line_start - 2] == _CR else 1)
         self.end_all(owner.depth + 1, start)
         part, children = owner.part, owner.children
         if not children:
-            part._preamble_end = max(start, part._body_start)
+            part.preamble_end = max(start, part.body_start)
         if closing:
-            part._epilogue_start = next_line
+            part.epilogue_start = next_line
             owner.closed = True
             self.forget(owner)
             return next_line
         if self.parts >= self.max_parts:
-            part._epilogue_start = max(start, part._preamble_end)
+            part.epilogue_start = max(start, part.preamble_end)
             owner.crowded = True
             self.lines.clear()
             return next_line
-        child = Part(self.raw, part, len(children) + 1, next_line, owner.default_type)
+        child = self.make(self.raw, part, len(children) + 1, next_line, owner.default_type)
         children.append(child)
         return self.begin(child)
 
@@ -152,44 +169,46 @@ class Builder:
         inner = self.multiparts[-1]
         if not inner.closed and inner.notes < _MOST_NOTES and text.startswith(inner.delimiter):
             inner.notes += 1
-            _add(inner.part, "delimiter-look-alike", at, "2046 §5.1.1", "no delimiter; kept as text")
+            inner.part.note("delimiter-look-alike", at, "2046 §5.1.1", "no delimiter; kept as text")
 
     # --- beginnings ---
 
-    def begin(self, part: Part, mbox: bool = False) -> int:
+    def begin(self, part: AnyOutline, mbox: bool = False) -> int:
         """Begin a part, and the message in it, and so on. Returns: where the last one's body starts."""
         while True:
             self.parts += 1
             self.open.append(part)
-            start = part._start
+            start = part.start
             header = _ORDINARY_HEADER.match(self.raw, start) if start >= self.barren_until else None
             boundary = None
             if header:
                 boundary = self.read_header(part, header)
             else:
                 self.read_odd_header(part, mbox)
-            kind = part._type or part.declared_type
+            kind = part.type_seen
+            if kind is None:
+                kind = part.type_seen = declared_type(part)
             if kind[0] != "m" or not self.holds_message(part, kind, boundary):
-                return part._body_start
-            child = Part(self.raw, part, 1, part._body_start, "text/plain")
+                return part.body_start
+            child = self.make(self.raw, part, 1, part.body_start, "text/plain")
             part.children = (child,)
             part, mbox = child, True
 
-    def read_header(self, part: Part, header: re.Match[bytes]) -> bytes | None:
+    def read_header(self, part: AnyOutline, header: re.Match[bytes]) -> bytes | None:
         """Take from an ordinary header what says what the part is. Returns: the boundary, where it is seen at once."""
-        part._body_start = header.end()
+        part.body_start = header.end()
         kind, quoted, bare, encoding = header.groups()
         if kind is not None:
-            part._type_at = header.start(1)
-            part._type = _COMMON.get(kind) or kind.decode("ascii").lower()
+            part.type_at = header.start(1)
+            part.type_seen = _COMMON.get(kind) or kind.decode("ascii").lower()
         if encoding is not None:
-            part._encoding_at = header.start(4)
-            part._encoding = _COMMON.get(encoding) or encoding.decode("ascii").lower()
+            part.encoding_at = header.start(4)
+            part.encoding_seen = _COMMON.get(encoding) or encoding.decode("ascii").lower()
         return quoted or bare
 
-    def read_odd_header(self, part: Part, mbox: bool) -> None:
+    def read_odd_header(self, part: AnyOutline, mbox: bool) -> None:
         """Read a header line by line: it has an mbox line, no empty line, lines that are no fields, odd values."""
-        raw, start, search = self.raw, part._header_start, _LANDMARK.search
+        raw, start, search = self.raw, part.header_start, _LANDMARK.search
         if start < self.barren_until:
             return self.read_unended_header(part, mbox)
         mark = search(raw, start - 1) if start else _FIRST_LANDMARK.match(raw) or search(raw)
@@ -200,51 +219,51 @@ class Builder:
         while mark is not None:
             kind = mark.lastindex
             if kind == _BLANK:
-                part._body_start = mark.end()
+                part.body_start = mark.end()
                 return None
             if kind == _DASHES:
                 if self.is_delimiter(mark.end() - 2):
                     break
-            elif kind == _TYPE and part._type_at < 0:  # the first of several fields counts
-                part._type_at = mark.end()
-            elif kind == _ENCODING and part._encoding_at < 0:
-                part._encoding_at = mark.end()
+            elif kind == _TYPE and part.type_at < 0:  # the first of several fields counts
+                part.type_at = mark.end()
+            elif kind == _ENCODING and part.encoding_at < 0:
+                part.encoding_at = mark.end()
             mark = search(raw, mark.end())
         self.barren_until = len(raw) + 1 if mark is None else mark.end() - 2
         return self.read_unended_header(part, False)
 
-    def step_over_mbox_lines(self, part: Part) -> bool:
+    def step_over_mbox_lines(self, part: AnyOutline) -> bool:
         """Let the header begin after the "From " line of an mbox file. Returns: whether there is one."""
-        lines = mbox_lines(self.raw, part._start)
+        lines = mbox_lines(self.raw, part.start)
         if lines:
-            part._header_start = lines[-1][1]
+            part.header_start = lines[-1][1]
             for line in lines[1:2]:
-                _add(part, "uucp-from-line", line[0], "976 §2", "stepped over; the header begins after it")
+                part.note("uucp-from-line", line[0], "976 §2", "stepped over; the header begins after it")
         return bool(lines)
 
-    def read_unended_header(self, part: Part, mbox: bool) -> None:
+    def read_unended_header(self, part: AnyOutline, mbox: bool) -> None:
         """Read a header without an empty line: the body starts at the first line that can be no field and no fold."""
         if mbox:
             self.step_over_mbox_lines(part)
-        raw, start = self.raw, part._header_start
+        raw, start = self.raw, part.header_start
         at = start
         while at < len(raw) and HEADER_BEGINS.match(raw, at) and not self.is_delimiter(at):
             line = LOGICAL_LINE.match(raw, at)
             at = line.end() if line else len(raw)
-        part._body_start = at
+        part.body_start = at
         if start < len(raw) and not (at == start and self.is_delimiter(at)):
-            _add(part, "missing-blank-line", at, "5322 §2.1", "the body begins here")
-        part._type_at = part._encoding_at = -1
+            part.note("missing-blank-line", at, "5322 §2.1", "the body begins here")
+        part.type_at = part.encoding_at = -1
         marks = list(_LANDMARK.finditer(raw, max(start - 1, 0), at))
         if start == 0 and (first := _FIRST_LANDMARK.match(raw, 0, at)):
             marks.insert(0, first)
         for mark in reversed(marks):  # so that the first field of a name counts
             if mark.lastindex == _TYPE:
-                part._type_at = mark.end()
+                part.type_at = mark.end()
             elif mark.lastindex == _ENCODING:
-                part._encoding_at = mark.end()
+                part.encoding_at = mark.end()
 
-    def holds_message(self, part: Part, kind: str, boundary: bytes | None) -> bool:
+    def holds_message(self, part: AnyOutline, kind: str, boundary: bytes | None) -> bool:
         """Look whether a part contains others, and enter a multipart's delimiters in the table.
 
         Returns: whether the part holds an embedded message, which begins at once.
@@ -252,18 +271,20 @@ class Builder:
         embedded = kind in EMBEDDED_TYPES
         if not embedded and not kind.startswith("multipart/"):
             return False
-        if part._encoding_at >= 0 and part.encoding not in (IDENTITY_ENCODINGS if embedded else KNOWN_ENCODINGS):
-            return False
+        if part.encoding_at >= 0:
+            encoding = part.encoding_seen or declared_encoding(part)
+            if encoding not in (IDENTITY_ENCODINGS if embedded else KNOWN_ENCODINGS):
+                return False
         if len(self.open) >= self.max_depth or self.parts >= self.max_parts:
             what = "nesting-too-deep" if len(self.open) >= self.max_depth else "too-many-parts"
-            _add(part, what, part._body_start, "none; a limit for safety", "its content is not taken apart")
+            part.note(what, part.body_start, "none; a limit for safety", "its content is not taken apart")
             return False
         if not embedded:
             default_type = "message/rfc822" if kind == "multipart/digest" else "text/plain"
             self.remember(part, boundary or self.boundary_octets(part), default_type)
         return embedded
 
-    def remember(self, part: Part, boundary: bytes, default_type: str) -> None:
+    def remember(self, part: AnyOutline, boundary: bytes, default_type: str) -> None:
         """Enter a multipart's delimiter and close delimiter in the table; an outer part's equal line stays its own."""
         delimiter = b"--" + boundary.rstrip(b" ")
         if delimiter == b"--":
@@ -272,14 +293,14 @@ class Builder:
         closing = {delimiter + b"--", b"--" + boundary + b"--"}
         item = _Multipart(part, len(self.open) - 1, delimiter, closing, default_type)
         self.multiparts.append(item)
-        part._preamble_end = part._body_start
+        part.preamble_end = part.body_start
         self.lines.setdefault(delimiter, (item, False))
         for line in closing:
             self.lines.setdefault(line, (item, True))
 
-    def boundary_octets(self, part: Part) -> bytes:
+    def boundary_octets(self, part: AnyOutline) -> bytes:
         """Give a boundary as it stands in the header, where characters beyond ASCII are UTF-8 or latin-1 (QUIRK)."""
-        text = part.params.get("boundary", "")
+        text = read_content(part).params.get("boundary", "")
         octets = text.encode()
         if octets.isascii() or self.raw.find(octets, *part.header_span) >= 0:
             return octets
@@ -292,40 +313,34 @@ class Builder:
         opened = self.open
         while len(opened) > depth:
             part = opened.pop()
-            part._end = end
-            if part._body_start > end:  # its blank line, or more, belongs to the delimiter
-                part._start, part._header_start = min(part._start, end), min(part._header_start, end)
-                part._body_start = end
-            if part._found and any(defect.at > end for defect in part._found):
-                part._found = [replace(defect, at=min(defect.at, end)) for defect in part._found]
-            if part._preamble_end >= 0:
+            part.end = end
+            if part.body_start > end:  # its blank line, or more, belongs to the delimiter
+                part.start, part.header_start = min(part.start, end), min(part.header_start, end)
+                part.body_start = end
+            if part.misplaced and any(defect.at > end for defect in part.misplaced):
+                part.misplaced = [replace(defect, at=min(defect.at, end)) for defect in part.misplaced]
+            if part.preamble_end >= 0:
                 self.end_multipart(self.multiparts.pop(), end)
 
-    def end_multipart(self, item: _Multipart, end: int) -> None:
+    def end_multipart(self, item: _Multipart[AnyOutline], end: int) -> None:
         """Give a multipart its parts, and tell what is missing."""
         part = item.part
         self.forget(item)
         part.children = tuple(item.children)
-        part._epilogue_start = min(part._epilogue_start, end)  # a line break may be an outer delimiter's
+        part.epilogue_start = min(part.epilogue_start, end)  # a line break may be an outer delimiter's
         if item.crowded:
-            at = part._epilogue_start
-            _add(part, "too-many-parts", at, "none; a limit for safety", "the rest is kept as epilogue")
+            at = part.epilogue_start
+            part.note("too-many-parts", at, "none; a limit for safety", "the rest is kept as epilogue")
         elif item.children and not item.closed:
-            _add(part, "close-delimiter-missing", end, "2046 §5.1.2", "the last part ends here")
+            part.note("close-delimiter-missing", end, "2046 §5.1.2", "the last part ends here")
         elif not item.closed:
-            part._preamble_end = end
-            _add(part, "start-delimiter-missing", part._body_start, "2046 §5.1.1", "all is preamble; no parts")
+            part.preamble_end = end
+            part.note("start-delimiter-missing", part.body_start, "2046 §5.1.1", "all is preamble; no parts")
         elif not item.children:
-            _add(part, "multipart-without-parts", part._preamble_end, "2046 §5.1.1", "no parts")
+            part.note("multipart-without-parts", part.preamble_end, "2046 §5.1.1", "no parts")
 
-    def forget(self, item: _Multipart) -> None:
+    def forget(self, item: _Multipart[AnyOutline]) -> None:
         """Take a multipart's lines out of the table."""
         for line in (item.delimiter, *item.closing):
             if line in self.lines and self.lines[line][0] is item:
                 del self.lines[line]
-
-
-def _add(part: Part, kind: str, at: int, rfc: str, done: str) -> None:
-    if part._found is None:
-        part._found = []
-    part._found.append(Defect(kind, at, rfc, done))

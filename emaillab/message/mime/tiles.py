@@ -14,19 +14,17 @@ close-delimiter (54, 63) message
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
+from emaillab.message.mime.outline import AnyOutline
 from emaillab.message.octets.defects import Span
 
-if TYPE_CHECKING:
-    from emaillab.message.mime.part import Part
-
-Tile: TypeAlias = "tuple[str, Span, Part]"
+Tile: TypeAlias = tuple[str, Span, AnyOutline]
 
 
-def tiles_of(whole: Part) -> Iterator[Tile]:
+def tiles_of(whole: AnyOutline) -> Iterator[Tile[AnyOutline]]:
     """Cut a part as `Part.tiles` does, and tell the part that each piece belongs to."""
-    waiting: list[Part | Tile] = [whole]
+    waiting: list[AnyOutline | Tile[AnyOutline]] = [whole]
     while waiting:
         item = waiting.pop()
         if not isinstance(item, tuple):
@@ -35,9 +33,9 @@ def tiles_of(whole: Part) -> Iterator[Tile]:
             yield item
 
 
-def _cut(part: Part) -> list[Part | Tile]:
+def _cut(part: AnyOutline) -> list[AnyOutline | Tile[AnyOutline]]:
     """Cut a part into its own pieces, with its children between them, whole."""
-    pieces: list[Part | Tile] = [
+    pieces: list[AnyOutline | Tile[AnyOutline]] = [
         ("mbox-line", (part.span[0], part.header_span[0]), part),
         ("header", part.header_span, part),
     ]
