@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
@@ -60,6 +61,14 @@ WEB_ROOMS = {
     "emaillab.protocol.http": {"h11"},
 }
 LONGEST_FILE = 500
+MOST_FILES_BESIDE_EACH_OTHER = 21
+# The rooms of message/: each imports only from those before it, as its docstring says.
+ROOMS_OF_MESSAGE = ["octets", "header", "mime", "trace", "user_agent", "working", "authenticity"]
+# Circles that are known and shall go, late and typed imports counted; nothing is added here.
+KNOWN_CIRCLES = [
+    {"emaillab.net.pcapng", "emaillab.net.transcript"},
+    {"emaillab.host.mailhost", "emaillab.host.webmail.application"},
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,13 +193,65 @@ def test_no_circles_between_rooms() -> None:
     assert not circle(graph), "in a circle: " + " → ".join(circle(graph))
 
 
+def circles(graph: dict[str, set[str]]) -> list[set[str]]:
+    """Find the sets of modules each of which reaches all others of its set. Source: Tarjan 1972."""
+    found: list[set[str]] = []
+    number: dict[str, int] = {}
+    lowest: dict[str, int] = {}
+    waiting: list[str] = []
+
+    def visit(module: str) -> None:
+        number[module] = lowest[module] = len(number)
+        waiting.append(module)
+        for other in graph.get(module, ()):
+            if other not in number:
+                visit(other)
+                lowest[module] = min(lowest[module], lowest[other])
+            elif other in waiting:
+                lowest[module] = min(lowest[module], number[other])
+        if lowest[module] == number[module]:
+            begin = waiting.index(module)
+            if len(waiting) - begin > 1:
+                found.append(set(waiting[begin:]))
+            del waiting[begin:]
+
+    for module in graph:
+        if module not in number:
+            visit(module)
+    return found
+
+
 def test_no_circles_between_modules() -> None:
-    """A package's __init__ may gather names from its own modules; they do not import it back."""
+    """Whether they import each other at once, late, or for their types only: who needs whom is the same.
+
+    A package's __init__ may gather names from its own modules; they do not import it back.
+    """
     graph: dict[str, set[str]] = {}
     for i in INSIDE:
-        if i.at_import_time and not i.for_types_only and i.target in PATHS:
+        if i.target in PATHS and i.target != i.source:
             graph.setdefault(i.source, set()).add(i.target)
-    assert not circle(graph), "in a circle: " + " → ".join(circle(graph))
+    found = circles(graph)
+    say(["in a circle: " + ", ".join(sorted(one)) for one in found if one not in KNOWN_CIRCLES])
+    say(["no circle any more, strike it out: " + ", ".join(sorted(one)) for one in KNOWN_CIRCLES if one not in found])
+
+
+def test_the_rooms_of_message_import_downward() -> None:
+    def place(module: str) -> int:
+        return ROOMS_OF_MESSAGE.index(module.split(".")[2])
+
+    inside = [i for i in INSIDE if all(m.startswith("emaillab.message.") for m in (i.source, i.target))]
+    say([f"{i.where}: up" for i in inside if place(i.target) > place(i.source)])
+    say([f"{i.where}: its room, not a module of it" for i in inside if i.target.count(".") == 2])
+    said = re.findall(
+        r"^\d\. `(\w+)`", ast.get_docstring(ast.parse(PATHS["emaillab.message"].read_bytes())) or "", re.M
+    )
+    assert said == ROOMS_OF_MESSAGE
+
+
+def test_no_folder_is_crowded() -> None:
+    crowds = Counter(path.parent for path in PATHS.values())
+    most = MOST_FILES_BESIDE_EACH_OTHER
+    say([f"{folder.relative_to(ROOT)}: {n} files; are there rooms in it?" for folder, n in crowds.items() if n > most])
 
 
 def test_a_host_knows_no_webmail() -> None:
