@@ -81,6 +81,9 @@ def dmarc(
     return Verdict("dmarc", result, from_domain, reason, evidence, properties)
 
 
+_MODES = ("relaxed", "strict")
+
+
 def _judge(
     from_domain: str, spf: Verdict[Any] | None, dkim: list[Verdict[Any]], record: str | None, asking: Asking | None
 ) -> tuple[str, str, DmarcEvidence]:
@@ -91,35 +94,50 @@ def _judge(
         answers = asking.answers if asking else ()
         return "none", f"{from_domain} publishes no policy", DmarcEvidence(asked=answers)
     try:
+        policy, tags = _read_policy(from_domain, record, record_at, asking)
+    except TagError as error:
+        return "permerror", str(error), DmarcEvidence(record, record_at)
+    passed = {"spf": _passed([spf] if spf else []), "dkim": _passed(dkim)}
+    same_organization = _same_organization(asking)
+    strict = {method: tags.get(tag, "r").lower() == "s" for method, tag in (("spf", "aspf"), ("dkim", "adkim"))}
+    aligned = {
+        method: domain
+        for method in passed
+        if (domain := _aligned(from_domain, passed[method], strict[method], same_organization))
+    }
+    spf_domain, spf_result = (spf.domain, spf.result) if spf else ("", "")
+    wanted = _milder(policy) if tags.get("t") == "y" else policy
+    evidence = DmarcEvidence(
+        record=record,
+        record_at=record_at,
+        spf_domain=spf_domain,
+        spf_result=spf_result,
+        dkim_domains=passed["dkim"],
+        aligned=tuple(aligned),
+        spf_mode=_MODES[strict["spf"]],
+        dkim_mode=_MODES[strict["dkim"]],
+        policy=policy,
+        disposition="none" if aligned else wanted,
+        asked=asking.answers if asking else (),
+    )
+    return ("pass" if aligned else "fail"), _reason(from_domain, aligned, passed), evidence
+
+
+def _passed(verdicts: Iterable[Verdict[Any]]) -> tuple[str, ...]:
+    """List the domains for which a check passed."""
+    return tuple(one.domain for one in verdicts if one.result == "pass" and one.domain)
+
+
+def _read_policy(from_domain: str, record: str, record_at: str, asking: Asking | None) -> tuple[str, dict[str, str]]:
+    """Read what a domain asks for. Returns: the policy, and all tags. Raises: TagError for what is no policy."""
+    try:
         tags = parse_tags(record)
     except TagError as error:
-        return "permerror", f"the policy cannot be read: {error}", DmarcEvidence(record, record_at)
+        raise TagError(f"the policy cannot be read: {error}") from error
     policy = _policy_for(from_domain, record_at, tags, asking).lower()
     if tags.get("v") != "DMARC1" or policy not in POLICIES:
-        reason = f"the policy is none: expected v=DMARC1 and p= of {', '.join(POLICIES)}"
-        return "permerror", reason, DmarcEvidence(record, record_at)
-    same_organization = _same_organization(asking)
-    strict_spf, strict_dkim = tags.get("aspf", "r").lower() == "s", tags.get("adkim", "r").lower() == "s"
-    signers = tuple(one.domain for one in dkim if one.result == "pass" and one.domain)
-    sender = spf.domain if spf and spf.result == "pass" else ""
-    by_spf = _aligned(from_domain, (sender,) if sender else (), strict_spf, same_organization)
-    by_dkim = _aligned(from_domain, signers, strict_dkim, same_organization)
-    passed = by_spf or by_dkim
-    disposition = "none" if passed else _milder(policy) if tags.get("t") == "y" else policy
-    evidence = DmarcEvidence(
-        record,
-        record_at,
-        spf.domain if spf else "",
-        spf.result if spf else "",
-        signers,
-        tuple(name for name, domain in (("spf", by_spf), ("dkim", by_dkim)) if domain),
-        "strict" if strict_spf else "relaxed",
-        "strict" if strict_dkim else "relaxed",
-        policy,
-        disposition,
-        asking.answers if asking else (),
-    )
-    return ("pass" if passed else "fail"), _reason(from_domain, by_spf, by_dkim, sender, signers), evidence
+        raise TagError(f"the policy is none: expected v=DMARC1 and p= of {', '.join(POLICIES)}")
+    return policy, tags
 
 
 def _policy_for(from_domain: str, record_at: str, tags: dict[str, str], asking: Asking | None) -> str:
@@ -155,17 +173,13 @@ def _aligned(
     return ""
 
 
-def _reason(from_domain: str, by_spf: str, by_dkim: str, sender: str, signers: tuple[str, ...]) -> str:
-    if aligned := by_dkim or by_spf:
-        kind = "dkim" if by_dkim else "spf"
-        near = "which From names" if aligned == from_domain else "which is of the same organization"
-        return f"{kind} passed for {aligned}, {near}"
-    if not sender and not signers:
-        return "neither spf nor dkim passed"
-    who = " and ".join(
-        [*([f"spf passed for {sender}"] if sender else []), *(f"dkim passed for {name}" for name in signers)]
-    )
-    return f"{who}, but From names {from_domain}"
+def _reason(from_domain: str, aligned: dict[str, str], passed: dict[str, tuple[str, ...]]) -> str:
+    for method in ("dkim", "spf"):
+        if domain := aligned.get(method):
+            near = "which From names" if domain == from_domain else "which is of the same organization"
+            return f"{method} passed for {domain}, {near}"
+    who = " and ".join(f"{method} passed for {domain}" for method, domains in passed.items() for domain in domains)
+    return f"{who}, but From names {from_domain}" if who else "neither spf nor dkim passed"
 
 
 def _milder(policy: str) -> str:

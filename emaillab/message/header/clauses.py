@@ -151,13 +151,7 @@ def _split_date(raw: bytes, tokens: list[Token], end: int, defects: list[Defect]
     """Part the clauses from the date, which stands after the last semicolon, or else at the end of the field."""
     marks = [place for place, token in enumerate(tokens) if token.kind == SEMICOLON]
     for mark in marks[:-3:-1]:  # the last two: some end the field with one more
-        tail = [token for token in tokens[mark + 1 :] if token.kind != SEMICOLON]
-        if not any(token.kind == WORD for token in tail):
-            continue
-        text = raw[tail[0].start : tail[-1].end]
-        if date := parse_date(text):
-            if not _RFC_DATE.match(text):
-                defects.append(Defect("date-format", tail[0].start, "5322 §3.3", _read_as(date)))
+        if date := _date_of(raw, tokens[mark + 1 :], defects):
             return tokens[:mark], date
     place = _find_date(raw, tokens)
     date = None if place is None else parse_date(raw[tokens[place].start : end])
@@ -170,6 +164,18 @@ def _split_date(raw: bytes, tokens: list[Token], end: int, defects: list[Defect]
     kind = "text-around-date" if before else "missing-semicolon"
     defects.append(Defect(kind, tokens[place].start, SYNTAX, _read_as(date)))
     return tokens[: before[-1] if before else place], date
+
+
+def _date_of(raw: bytes, tokens: list[Token], defects: list[Defect]) -> Date | None:
+    """Read the tokens behind a semicolon as a date."""
+    tail = [token for token in tokens if token.kind != SEMICOLON]
+    if not any(token.kind == WORD for token in tail):
+        return None
+    text = raw[tail[0].start : tail[-1].end]
+    date = parse_date(text)
+    if date and not _RFC_DATE.match(text):
+        defects.append(Defect("date-format", tail[0].start, "5322 §3.3", _read_as(date)))
+    return date
 
 
 def _read_as(date: Date) -> str:
@@ -202,26 +208,40 @@ def _clauses(raw: bytes, tokens: list[Token], defects: list[Defect]) -> list[Cla
     part: list[Token] = []
     name = ""
     for token in tokens:
+        begun = _begins(raw, token, name, part)
+        if begun is not None:
+            if part:
+                clauses.append(_clause(raw, name, part))
+            name, part = begun, []
         if token.kind == SEMICOLON:
             defects.append(Defect("stray-semicolon", token.start, SYNTAX, "words up to the next clause are set apart"))
-            if part:
-                clauses.append(_clause(raw, name, part))
-            name, part = "", []
-            continue
-        word = raw[token.start : token.end].lower() if token.kind == WORD and token.end - token.start < 5 else b""
-        if word in KEYWORDS or (word == b"tls" and name in ("with", "id", "via") and len(part) > 1):
-            if part:
-                clauses.append(_clause(raw, name, part))
-            name, part = word.decode("ascii"), []
-        part.append(token)
+        else:
+            part.append(token)
     if part:
         clauses.append(_clause(raw, name, part))
+    _note_idle(clauses, defects)
+    return clauses
+
+
+def _begins(raw: bytes, token: Token, name: str, part: list[Token]) -> str | None:
+    """Return the name of the clause that a token begins, "" after a semicolon; None within the clause that is open."""
+    if token.kind == SEMICOLON:
+        return ""
+    if token.kind != WORD or token.end - token.start >= 5:
+        return None
+    word = raw[token.start : token.end].lower()
+    if word in KEYWORDS or (word == b"tls" and name in ("with", "id", "via") and len(part) > 1):
+        return word.decode("ascii")
+    return None
+
+
+def _note_idle(clauses: list[Clause], defects: list[Defect]) -> None:
+    """Record the clauses that say nothing, and words before the first one."""
     for clause in clauses:
         if clause.name and not clause.words and not clause.comments:
             defects.append(Defect("empty-clause", clause.span[0], SYNTAX, "kept, and given no meaning"))
         elif clause.words and not clause.name and clause is clauses[0]:
             defects.append(Defect("text-before-clauses", clause.span[0], SYNTAX, "kept, and given no meaning"))
-    return clauses
 
 
 def _clause(raw: bytes, name: str, part: list[Token]) -> Clause:

@@ -61,17 +61,20 @@ def mailboxes(value: Mailboxes, what: str) -> list[AddressGroup]:
             raise ValueError(f"{what} holds {value!r}, which is no address: expected local-part@domain")
     else:
         groups = [group for one in value for group in mailboxes(one, what)]
-    at = 0  # addresses stand in the text in their order
+    at = 0  # addresses stand in the text in their order; what does not is two that ran together
     for one in (member for group in groups for member in group.members):
         clean(one.name + one.local + one.domain, what)
-        run_together = False
         if "@" in one.local and isinstance(value, str):
             at = value.find(one.addr_spec, at)
-            run_together = at < 0
-        if not one.local or run_together or not _DOMAIN.fullmatch(one.domain):
+        if at < 0 or not _is_mailbox(one):
             shown = one.addr_spec or one.name
             raise ValueError(f"{what} holds {shown!r}, which is no address: expected local-part@domain")
     return groups
+
+
+def _is_mailbox(one: Address) -> bool:
+    """Tell whether an address has both its sides."""
+    return bool(one.local and _DOMAIN.fullmatch(one.domain))
 
 
 def set_mailboxes(message: EmailMessage, name: str, groups: Sequence[AddressGroup]) -> None:

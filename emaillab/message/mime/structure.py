@@ -208,19 +208,27 @@ class Builder(Generic[AnyOutline]):
 
     def read_odd_header(self, part: AnyOutline, mbox: bool) -> None:
         """Read a header line by line: it has an mbox line, no empty line, lines that are no fields, odd values."""
-        raw, start, search = self.raw, part.header_start, _LANDMARK.search
+        raw, start = self.raw, part.header_start
         if start < self.barren_until:
             return self.read_unended_header(part, mbox)
-        mark = search(raw, start - 1) if start else _FIRST_LANDMARK.match(raw) or search(raw)
-        if (mark is None or mark.start() > start or mark.lastindex == _DASHES) and not HEADER_BEGINS.match(raw, start):
+        mark = _LANDMARK.search(raw, start - 1) if start else _FIRST_LANDMARK.match(raw) or _LANDMARK.search(raw)
+        no_landmark = mark is None or mark.start() > start or mark.lastindex == _DASHES
+        if no_landmark and not HEADER_BEGINS.match(raw, start):
             if mbox and self.step_over_mbox_lines(part):
                 return self.read_odd_header(part, False)
             return self.read_unended_header(part, False)
+        if not self.follow_landmarks(part, mark):
+            self.read_unended_header(part, False)
+        return None
+
+    def follow_landmarks(self, part: AnyOutline, mark: re.Match[bytes] | None) -> bool:
+        """Go from one line that matters to the next. Returns: whether an empty line ends the header."""
+        raw, search = self.raw, _LANDMARK.search
         while mark is not None:
             kind = mark.lastindex
             if kind == _BLANK:
                 part.body_start = mark.end()
-                return None
+                return True
             if kind == _DASHES:
                 if self.is_delimiter(mark.end() - 2):
                     break
@@ -230,7 +238,7 @@ class Builder(Generic[AnyOutline]):
                 part.encoding_at = mark.end()
             mark = search(raw, mark.end())
         self.barren_until = len(raw) + 1 if mark is None else mark.end() - 2
-        return self.read_unended_header(part, False)
+        return False
 
     def step_over_mbox_lines(self, part: AnyOutline) -> bool:
         """Let the header begin after the "From " line of an mbox file. Returns: whether there is one."""

@@ -21,7 +21,7 @@ counts when a host that you trust wrote it, and when the field above says that i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -134,24 +134,31 @@ def misfit(below: Hop, above: Hop, trust: Trust | None = None) -> str | None:
     this order: the address, if you know the host's; the name that DNS gives the address; what the client called
     itself, which proves nothing but is all that some servers write.
     """
-    by, writer = shown(below.by or "nobody"), shown(above.by or "the server above")
-    known = trust.addresses(below.by or "") if trust else frozenset[str]()
     if above.from_ is None and above.from_ip is None:  # handed on within the host
         return None
-    if known and above.from_ip:
-        return None if above.from_ip in known else f"by {by}, but {writer} saw {above.from_ip}"
+    fits, seen = _seen_from_above(below, above, trust.addresses(below.by or "") if trust else frozenset())
+    return None if fits else f"by {shown(below.by or 'nobody')}, but {shown(above.by or 'the server above')} {seen}"
+
+
+def _seen_from_above(below: Hop, above: Hop, addresses: frozenset[str]) -> tuple[bool, str]:
+    """Compare the server below with the best that the one above says of its peer.
+
+    Args: addresses: of the server below, where you know them.
+    Returns: whether the two fit, and what the server above saw.
+    """
+    if addresses and above.from_ip:
+        return above.from_ip in addresses, f"saw {above.from_ip}"
     if _is_local(above):
-        here = any(same_host(below.by, name) for name in (above.by, above.from_, "localhost"))
-        return None if here else f"by {by}, but {writer} got it on its own machine"
+        return _is_one_of(below, above.by, above.from_, "localhost"), "got it on its own machine"
     if above.rdns:
-        if same_host(below.by, above.rdns):
-            return None
-        return f"by {by}, but {writer} saw {above.from_ip}, which DNS calls {shown(above.rdns)}"
+        return _is_one_of(below, above.rdns), f"saw {above.from_ip}, which DNS calls {shown(above.rdns)}"
     if _without_name(above):
-        return f"by {by}, but {writer} saw {above.from_ip}, for which DNS has no name"
-    if any(same_host(below.by, name) for name in (above.from_, above.helo)):
-        return None
-    return f"by {by}, but {writer} got it from {shown(above.from_ or above.from_ip)}"
+        return False, f"saw {above.from_ip}, for which DNS has no name"
+    return _is_one_of(below, above.from_, above.helo), f"got it from {shown(above.from_ or above.from_ip)}"
+
+
+def _is_one_of(hop: Hop, *names: str | None) -> bool:
+    return any(same_host(hop.by, name) for name in names)
 
 
 def same_host(a: str | None, b: str | None) -> bool:
@@ -182,10 +189,13 @@ def _signs(path: Trace, border: int, trust: Trust, late: timedelta) -> Iterable[
             yield f"hop {place + 1}: {breach}"
         if above and hop.time and above.time and hop.time > above.time + late:
             yield f"hop {place + 1}: {(hop.time - above.time).total_seconds():,.0f} s later than the hop after it"
-        for name in (
-            hop.from_,
-            *(word for c in hop.clauses if c.name == "from" for word in " ".join(c.comments).split()),
-        ):
-            found = _LOOKS_LIKE_AN_ADDRESS.fullmatch(name or "")
-            if found and find_ip(found[1]) is None:
-                yield f"hop {place + 1}: {found[1]} is no address"
+        yield from (f"hop {place + 1}: {word} is no address" for word in _false_addresses(hop))
+
+
+def _false_addresses(hop: Hop) -> Iterator[str]:
+    """Find what a server wrote about its peer that looks like an address and cannot be one."""
+    comments = " ".join(comment for clause in hop.clauses if clause.name == "from" for comment in clause.comments)
+    for word in (hop.from_ or "", *comments.split()):
+        found = _LOOKS_LIKE_AN_ADDRESS.fullmatch(word)
+        if found and find_ip(found[1]) is None:
+            yield found[1]

@@ -171,18 +171,23 @@ def _answered(letter: Original, own: set[str], everybody: bool) -> tuple[list[Ad
     """Choose who is answered, and who else gets it."""
     # QUIRK: no RFC has Mail-Followup-To, but the readers of lists say there who is to get the answers to all.
     wanted = letter.mailboxes("Mail-Followup-To") if everybody else []
-    if wanted and (to := unique(one for one in wanted if key(one) not in own)):
+    if to := _without(own, wanted):
         return to, []
     writers = letter.mailboxes("Reply-To") or letter.mailboxes("From") or letter.mailboxes("Sender")
     if not writers:
         raise ValueError("the original has no address in Reply-To, From or Sender: there is nobody to answer")
     others = [*letter.mailboxes("To"), *letter.mailboxes("Cc")] if everybody else []
     to = unique(writers)
-    if all(key(one) in own for one in to):  # an answer to one's own letter goes to whom that went to
-        to = unique(one for one in letter.mailboxes("To") if key(one) not in own) or to
+    if not _without(own, to):  # an answer to one's own letter goes to its recipients
+        to = _without(own, letter.mailboxes("To")) or to
     elif everybody:
-        to = [one for one in to if key(one) not in own]
+        to = _without(own, to)
     return to, others
+
+
+def _without(own: set[str], addresses: Iterable[Address]) -> list[Address]:
+    """Leave out one's own addresses, and any that stands twice."""
+    return unique(one for one in addresses if key(one) not in own)
 
 
 def forward(
