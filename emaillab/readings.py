@@ -1,6 +1,7 @@
 """What did a session do? Its units, each with its moments, and what a reader did with a letter in it.
 
->>> from emaillab.net.transcript import Chunk, Label
+>>> from emaillab.net.chunk import Chunk
+>>> from emaillab.net.transcript import Label
 >>> talk = Transcript(protocol="pop3", client="bob", server="hamburger.edu", port=110)
 >>> talk.heard(Chunk("C", b"RETR 1\\r\\n", 0.0, 0.1))
 >>> talk.heard(Chunk("S", b"+OK\\r\\nReturn-Path: <>\\r\\nSubject: hi\\r\\n.\\r\\n", 0.1, 0.2))
@@ -18,7 +19,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from emaillab.net.transcript import Side, Transcript
+from emaillab.net.chunk import Side
+from emaillab.net.transcript import Transcript
 
 NEVER = float("inf")
 

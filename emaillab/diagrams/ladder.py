@@ -1,6 +1,7 @@
 """Who said what to whom, and when did it arrive? A session as a ladder between two lifelines.
 
->>> from emaillab.net.transcript import Chunk, Transcript
+>>> from emaillab.net.chunk import Chunk
+>>> from emaillab.net.transcript import Transcript
 >>> talk = Transcript(protocol="smtp", client="alice", server="crepes.fr", port=25)
 >>> talk.heard(Chunk("S", b"220 crepes.fr\\r\\n", 0.0, 0.01))
 >>> talk.heard(Chunk("C", b"QUIT\\r\\n", 0.01, 0.02))
@@ -19,7 +20,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from emaillab.diagrams.svg import BLUE, MONO_EM, TINTS, VERMILLION, Canvas, Diagram, cut, plural, seconds
-from emaillab.net.transcript import Line, Side, Transcript
+from emaillab.net.chunk import Side
+from emaillab.net.transcript import Line, Transcript
 
 WIDTH, CLIENT_X, SERVER_X = 890, 150, 700
 ROW, TURN, HEADING = 24.0, 10.0, 24.0

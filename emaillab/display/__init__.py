@@ -1,6 +1,7 @@
 """How things look: every value of the lab as text for a terminal and as HTML for a notebook.
 
->>> from emaillab.net.transcript import Chunk, Transcript
+>>> from emaillab.net.chunk import Chunk
+>>> from emaillab.net.transcript import Transcript
 >>> talk = Transcript(protocol="smtp", client="alice", server="crepes.fr", port=25)
 >>> talk.heard(Chunk("S", b"220 crepes.fr\\r\\n", 0.0, 0.01))
 >>> show(talk)

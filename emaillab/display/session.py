@@ -1,6 +1,7 @@
 """How does a session read on a page: who said what, in which phase, when, and what did it change?
 
->>> from emaillab.net.transcript import Chunk, Transcript
+>>> from emaillab.net.chunk import Chunk
+>>> from emaillab.net.transcript import Transcript
 >>> talk = Transcript(protocol="smtp", client="alice", server="crepes.fr", port=25)
 >>> talk.heard(Chunk("S", b"220 <crepes.fr>\\r\\n", 0.0, 0.01))
 >>> "<code>220 &lt;crepes.fr&gt;</code>" in show_session(talk).html

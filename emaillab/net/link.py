@@ -15,8 +15,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from emaillab.engine import Step
+from emaillab.net.chunk import Chunk, Side
 from emaillab.net.clock import Clock
-from emaillab.net.transcript import Chunk, Label, Side, Transcript
+from emaillab.net.transcript import Label, Transcript
 
 
 @dataclass(frozen=True, slots=True)

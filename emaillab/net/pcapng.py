@@ -2,6 +2,7 @@
 
 The ports are the textbook's, so that Wireshark decodes SMTP, POP3 and IMAP by itself.
 
+>>> from emaillab.net.transcript import Transcript
 >>> talk = Transcript(protocol="smtp", client="alice", server="crepes.fr", port=25)
 >>> talk.heard(Chunk("S", b"220 crepes.fr\\r\\n", 0.0, 0.01))
 >>> capture = encode([talk])
@@ -17,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 
-from emaillab.net.transcript import Chunk, Side, Transcript
+from emaillab.net.chunk import Chunk, Recorded, Side
 
 SEGMENT = 1460  # octets of TCP payload that fit an Ethernet frame
 RAW_IP = 101  # the link type of packets that begin with the IP header
@@ -25,14 +26,14 @@ FIN, SYN, PSH, ACK = 0x01, 0x02, 0x08, 0x10
 FIRST_PORT = 49152  # of the clients; RFC 6335 §6
 
 
-def write(transcripts: Iterable[Transcript], path: str | Path) -> Path:
+def write(transcripts: Iterable[Recorded], path: str | Path) -> Path:
     """Write sessions as one capture file and return its path."""
     target = Path(path)
     target.write_bytes(encode(transcripts))
     return target
 
 
-def encode(transcripts: Iterable[Transcript]) -> bytes:
+def encode(transcripts: Iterable[Recorded]) -> bytes:
     """Return sessions as the octets of a pcapng file, all packets in the order of time.
 
     Source: draft-ietf-opsawg-pcapng; RFC 9293 §3.1; RFC 791 §3.1.
@@ -48,7 +49,7 @@ def encode(transcripts: Iterable[Transcript]) -> bytes:
     return section + interface + b"".join(_enhanced(seconds, octets) for seconds, octets in packets)
 
 
-def _packets(transcript: Transcript, client_port: int) -> list[tuple[float, bytes]]:
+def _packets(transcript: Recorded, client_port: int) -> list[tuple[float, bytes]]:
     """Return (seconds since 1970, IP packet) for a whole connection, from SYN to FIN."""
     tcp = _Tcp(transcript, client_port)
     start = datetime.fromisoformat(transcript.start).timestamp() if transcript.start else 0.0
@@ -68,7 +69,7 @@ def _packets(transcript: Transcript, client_port: int) -> list[tuple[float, byte
     return packets
 
 
-def _latency_s(transcript: Transcript) -> float:
+def _latency_s(transcript: Recorded) -> float:
     """Return how long a packet of nothing travels: as the fastest chunk did, and so that a handshake comes first."""
     if not transcript.chunks:
         return 0.0
@@ -79,7 +80,7 @@ def _latency_s(transcript: Transcript) -> float:
 class _Tcp:
     """Both ends of one made-up TCP connection: addresses, ports and sequence numbers."""
 
-    def __init__(self, transcript: Transcript, client_port: int) -> None:
+    def __init__(self, transcript: Recorded, client_port: int) -> None:
         ips = _address(transcript.client_ip), _address(transcript.server_ip)
         if len({*map(len, ips)}) > 1:  # one packet has addresses of one kind: RFC 4291 §2.5.5.2
             ips = _as_ipv6(ips[0]), _as_ipv6(ips[1])

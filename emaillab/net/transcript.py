@@ -1,5 +1,6 @@
 """What was said, octet by octet, by whom, and when? The record every connection leaves.
 
+>>> from emaillab.net.chunk import Chunk
 >>> talk = Transcript(protocol="smtp", client="alice", server="mail.crepes.fr", port=25)
 >>> talk.heard(Chunk("S", b"220 mail.crepes.fr ESMTP\\r\\n", 0.0, 0.01))
 >>> talk.heard(Chunk("C", b"QUIT\\r\\n", 0.01, 0.02))
@@ -21,21 +22,11 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-Side = Literal["C", "S"]
+from emaillab.net.chunk import Chunk, Side
+
 FIRST_PHASE = {"smtp": "handshake", "pop3": "authorization", "imap": "not authenticated", "http": "request"}
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """Octets that one side sent in one go, as both ends read them (inside TLS, where there is TLS)."""
-
-    side: Side
-    data: bytes
-    sent_s: float  # seconds on the world's clock
-    arrived_s: float
-    tls: bool = False
 
 
 @dataclass(frozen=True, slots=True)

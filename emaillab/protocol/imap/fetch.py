@@ -16,13 +16,9 @@ b'* 1 FETCH (UID 7 BODY[TEXT]<6> {5}\\r\\nyou\\r\\n FLAGS (\\\\Seen))\\r\\n'
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from emaillab.protocol.imap.items import FetchItem
-from emaillab.protocol.imap.letter import Octets
-
-if TYPE_CHECKING:
-    from emaillab.protocol.imap.view import StoredMessage
+from emaillab.protocol.imap.letter import Octets, StoredMessage
 
 CHUNK = 65536  # octets handed out at once
 

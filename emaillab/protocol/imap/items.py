@@ -19,17 +19,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from emaillab.protocol.imap.grammar import Cursor, date_time, flag_list
-from emaillab.protocol.imap.letter import Octets
+from emaillab.protocol.imap.letter import Octets, StoredMessage
 from emaillab.protocol.imap.section import Section, parse_section
 from emaillab.protocol.imap.structure import envelope, structure
 
-if TYPE_CHECKING:
-    from emaillab.protocol.imap.view import StoredMessage
-
-Render = Callable[["StoredMessage"], list[Octets]]
+Render = Callable[[StoredMessage], list[Octets]]
 """Returns an item's value for one message, in pieces; large ones are views of the message, not copies."""
 
 # fetch-att       = "ENVELOPE" / "FLAGS" / "INTERNALDATE" / "RFC822" [".HEADER" / ".SIZE" / ".TEXT"] / "UID" /

@@ -18,8 +18,8 @@ from datetime import date
 from typing import SupportsBytes, TypeVar
 
 from emaillab.protocol.imap.grammar import Cursor, astring, date_text
+from emaillab.protocol.imap.letter import StoredMessage
 from emaillab.protocol.imap.sets import SequenceSet, parse_set
-from emaillab.protocol.imap.view import StoredMessage
 
 CHARSETS = {"US-ASCII": "ascii", "UTF-8": "utf-8"}
 DEEPEST = 40  # levels of NOT, OR and parentheses: enough for people, too few to exhaust a server
@@ -138,7 +138,7 @@ class SearchReader:
             return Key("()", keys=keys, test=all_of(keys), reads_content=any_reads(keys))
         if cursor.data[cursor.at : cursor.at + 1] in b"0123456789*" and not cursor.at_end:
             numbers = parse_set(cursor)
-            return Key("SET", numbers, test=lambda message: numbers.holds(message.number, len(message.view.uids)))
+            return Key("SET", numbers, test=lambda message: numbers.holds(message.number, len(message.uids)))
         name = cursor.keyword("a search key such as ALL, UNSEEN or FROM", self._known)
         return self._known[name](self, name)
 

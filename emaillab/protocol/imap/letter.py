@@ -9,11 +9,12 @@ b'Hello\\r\\n'
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from emaillab.message.header.fields import Header, parse_header
+from emaillab.protocol.backend import Entry
 from emaillab.protocol.imap.section import Section
 
 if TYPE_CHECKING:
@@ -73,3 +74,12 @@ class Letter:
         wanted = section.text == "HEADER.FIELDS"
         chosen = [field.raw for field in header if (field.name.lower() in named) is wanted]
         return b"".join(raw if raw.endswith(b"\n") else raw + b"\r\n" for raw in chosen) + b"\r\n"
+
+
+class StoredMessage(NamedTuple):
+    """A message of the selected mailbox, as FETCH and SEARCH ask about it: made by the thousand, so a tuple."""
+
+    number: int  # its message sequence number, as the client was told
+    entry: Entry
+    letter: Letter  # its octets are read only if somebody asks
+    uids: Sequence[int]  # of all messages that the client was told of

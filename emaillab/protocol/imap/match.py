@@ -21,8 +21,7 @@ from typing import TYPE_CHECKING
 
 from emaillab.message.header.fields import Header, parse_date
 from emaillab.message.octets.charsets import decode_raw
-from emaillab.protocol.imap.letter import MOST_PARTS
-from emaillab.protocol.imap.view import StoredMessage
+from emaillab.protocol.imap.letter import MOST_PARTS, StoredMessage
 
 if TYPE_CHECKING:
     from emaillab.message.mime.dissect import Part

@@ -30,9 +30,9 @@ from emaillab.protocol.imap.keys import (
     argument_key,
     plain_key,
 )
+from emaillab.protocol.imap.letter import StoredMessage
 from emaillab.protocol.imap.match import day_received, day_sent, has_field, has_keyword, has_text
 from emaillab.protocol.imap.sets import SequenceSet
-from emaillab.protocol.imap.view import StoredMessage
 
 
 def _flagged(flag: str, *, wanted: bool) -> KeyParser:
@@ -69,7 +69,7 @@ def _in_texts(*, with_headers: bool) -> KeyParser:
 
 
 def _has_uid(message: StoredMessage, uids: SequenceSet) -> bool:
-    return uids.holds(message.entry.uid, message.view.uids[-1])
+    return uids.holds(message.entry.uid, message.uids[-1])
 
 
 def _parse_not(reader: SearchReader, name: str) -> Key:

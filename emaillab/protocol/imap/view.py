@@ -20,24 +20,13 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 from emaillab.protocol.backend import Entry, Mailbox
 from emaillab.protocol.imap.fetch import fetch_answer
 from emaillab.protocol.imap.grammar import SYSTEM_FLAGS, flag_list
 from emaillab.protocol.imap.items import FLAGS, UID, FetchItem
-from emaillab.protocol.imap.letter import Letter
+from emaillab.protocol.imap.letter import Letter, StoredMessage
 from emaillab.protocol.imap.sets import SequenceSet
-
-
-class StoredMessage(NamedTuple):
-    """A message of the selected mailbox, as FETCH and SEARCH ask about it: made by the thousand, so a tuple."""
-
-    number: int  # its message sequence number, as the client was told
-    entry: Entry
-    letter: Letter  # its octets are read only if somebody asks
-    view: View
-
 
 HEAVY = 1 << 16
 """Octets of letters above which looking into them is work that others should not have to wait for."""
@@ -100,7 +89,7 @@ class View:
         return None if entry is None else self._message(position, entry)
 
     def _message(self, position: int, entry: Entry) -> StoredMessage:
-        return StoredMessage(position + 1, entry, Letter(lambda: self.mailbox.raw(entry.uid)), self)
+        return StoredMessage(position + 1, entry, Letter(lambda: self.mailbox.raw(entry.uid)), self.uids)
 
     def is_news(self, position: int) -> bool:
         """Tell whether a message's flags are not what the client was told."""

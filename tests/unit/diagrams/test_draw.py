@@ -13,7 +13,8 @@ import pytest
 from emaillab.diagrams import Diagram, draw
 from emaillab.message.mime.dissect import dissect
 from emaillab.message.trace.path import trace
-from emaillab.net.transcript import Chunk, Label, Transcript
+from emaillab.net.chunk import Chunk
+from emaillab.net.transcript import Label, Transcript
 from emaillab.protocol.imap.server import ImapServer
 from emaillab.protocol.pop3.server import Pop3Server
 from emaillab.protocol.smtp.server import SmtpServer

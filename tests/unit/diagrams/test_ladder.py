@@ -9,7 +9,8 @@ import pytest
 
 from emaillab.diagrams import draw
 from emaillab.diagrams.ladder import _place, _Rung, draw_ladder, messages
-from emaillab.net.transcript import Chunk, Transcript
+from emaillab.net.chunk import Chunk
+from emaillab.net.transcript import Transcript
 from emaillab.world import Internet
 
 

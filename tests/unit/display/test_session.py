@@ -8,7 +8,8 @@ from html.parser import HTMLParser
 import pytest
 
 from emaillab.display import show
-from emaillab.net.transcript import Chunk, Label, Transcript
+from emaillab.net.chunk import Chunk
+from emaillab.net.transcript import Label, Transcript
 from emaillab.world import Internet
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from emaillab.net.transcript import Chunk, Label, Transcript, readable
+from emaillab.net.chunk import Chunk
+from emaillab.net.transcript import Label, Transcript, readable
 
 
 def talk() -> Transcript:

@@ -13,9 +13,10 @@ from emaillab.engine import Outcome
 from emaillab.protocol.imap.client_session import ImapClientSession
 from emaillab.protocol.imap.grammar import ImapReply, string
 from emaillab.protocol.imap.keys import CHARSETS, Keys, Test, any_reads
+from emaillab.protocol.imap.letter import StoredMessage
 from emaillab.protocol.imap.search import BASIC_KEYS, parse_charset, parse_keys
 from emaillab.protocol.imap.session import BACK, SELECTED, ImapSession, verb
-from emaillab.protocol.imap.view import HEAVY, StoredMessage, View
+from emaillab.protocol.imap.view import HEAVY, View
 from emaillab.protocol.machine import Refusal
 from emaillab.protocol.table import Table
 
