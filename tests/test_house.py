@@ -64,7 +64,6 @@ LONGEST_FILE = 500
 MOST_FILES_BESIDE_EACH_OTHER = 21
 # The rooms of message/: each imports only from those before it, as its docstring says.
 ROOMS_OF_MESSAGE = ["octets", "header", "mime", "trace", "user_agent", "working", "authenticity"]
-# Circles that are known and shall go, late and typed imports counted; nothing is added here.
 
 
 @dataclass(frozen=True, slots=True)
