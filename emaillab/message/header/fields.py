@@ -19,11 +19,18 @@ from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from typing import overload
 
-from emaillab.message.header.addresses import Address, AddressGroup, parse_address_groups, parse_addresses
+from emaillab.message.header.address_tokens import address_tokens
+from emaillab.message.header.addresses import (
+    Address,
+    AddressGroup,
+    parse_address_groups,
+    parse_address_list,
+    parse_addresses,
+)
 from emaillab.message.header.dates import Date, parse_date
 from emaillab.message.header.encoded_words import decode_words, word_defects
 from emaillab.message.header.parameters import Parameters, parse_parameters
-from emaillab.message.header.tokens import comment_end, strip_comments, unfold
+from emaillab.message.header.tokens import strip_comments, unfold
 from emaillab.message.octets.charsets import decode_raw
 from emaillab.message.octets.defects import Defect, Span, limited
 from emaillab.message.octets.lines import find_long_line
@@ -85,7 +92,6 @@ HEADER_BEGINS = re.compile(rb"[^\x00-\x20\x7f:]++[ \t]*+:|[ \t]|\r?\n")
 _MESSAGE_ID = re.compile(rb"<[^<>\s]*+>")
 _ODD_OCTET = re.compile(rb"[\x00\x80-\xff]+|\r(?!\n)")
 _ONLY_BLANKS = re.compile(rb"\n[ \t]+\r?(?=\n|\Z)")
-_PROTECTED = compiled(rb'\\.|"(?:[^"\\]|\\.)*+"|<[^<>]*+>|(\()', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +138,15 @@ def decode_text_of(name: str, body: bytes) -> str:
 
 def kept_as_is(body: bytes) -> Iterator[Span]:
     """Find the quoted strings and angle addresses outside comments. Source: RFC 2047 §5 (3)."""
-    at = 0
-    while match := _PROTECTED.search(body, at):
-        if match[1]:
-            at = comment_end(body, match.start())
-        else:
-            at = match.end()
-            yield match.span()
+    angle_at = None
+    for token in address_tokens(body):
+        if token.kind == "quoted" and angle_at is None:
+            yield token.start, token.end
+        elif token.kind == "mark" and token.text == b"<":
+            angle_at = token.start
+        elif token.kind == "mark" and token.text == b">" and angle_at is not None:
+            yield angle_at, token.end
+            angle_at = None
 
 
 class Header(Sequence[Field]):
@@ -323,8 +331,10 @@ def _header_defects(header: Header, raw: bytes) -> Iterator[Defect]:
         if raw[field.value_span[0] - 2] in b" \t":
             at = field.span[0] + len(field.name)
             yield Defect("blank-before-colon", at, "5322 §4.5", "read as obsolete syntax")
+        start, end = field.value_span
+        if key in ADDRESS_FIELDS:
+            yield from parse_address_list(raw[start:end], start).defects
         if key not in OPAQUE_FIELDS:
-            start, end = field.value_span
             yield from word_defects(raw[start:end], start, start - field.span[0])
 
 

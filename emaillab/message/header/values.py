@@ -20,7 +20,7 @@ from email.headerregistry import Group
 from email.message import EmailMessage
 from email.utils import format_datetime
 
-from emaillab.message.header.addresses import Address, AddressGroup, parse_address_groups
+from emaillab.message.header.addresses import Address, AddressGroup, parse_address_list
 from emaillab.message.header.encoded_words import encode_words
 from emaillab.message.header.field_writer import ascii_domain
 
@@ -56,24 +56,21 @@ def mailboxes(value: Mailboxes, what: str) -> list[AddressGroup]:
     if isinstance(value, Address):
         groups = [AddressGroup(None, (value,))]
     elif isinstance(value, str):
-        groups = parse_address_groups(clean(value, what).encode())
-        if value.strip() and not groups:
+        groups, defects = parse_address_list(clean(value, what).encode())
+        if defects or (value.strip() and not groups):
             raise ValueError(f"{what} holds {value!r}, which is no address: expected local-part@domain")
     else:
         groups = [group for one in value for group in mailboxes(one, what)]
-    at = 0  # addresses stand in the text in their order; what does not is two that ran together
     for one in (member for group in groups for member in group.members):
         clean(one.name + one.local + one.domain, what)
-        if "@" in one.local and isinstance(value, str):
-            at = value.find(one.addr_spec, at)
-        if at < 0 or not _is_mailbox(one):
+        if not is_mailbox(one):
             shown = one.addr_spec or one.name
             raise ValueError(f"{what} holds {shown!r}, which is no address: expected local-part@domain")
     return groups
 
 
-def _is_mailbox(one: Address) -> bool:
-    """Tell whether an address has both its sides."""
+def is_mailbox(one: Address) -> bool:
+    """Tell whether an address has a local part, and a domain that can be one."""
     return bool(one.local and _DOMAIN.fullmatch(one.domain))
 
 

@@ -21,6 +21,7 @@ from functools import cached_property
 
 from emaillab.message.header.addresses import Address, parse_addresses
 from emaillab.message.header.fields import Header, parse_header, parse_message_ids
+from emaillab.message.header.values import is_mailbox
 from emaillab.message.mime.dissect import dissect
 from emaillab.message.mime.part import Part
 from emaillab.message.octets.charsets import python_codec
@@ -73,7 +74,7 @@ class Original:
         return [
             Address(" ".join(_ODD.sub(" ", one.name).split()), one.local, one.domain)
             for one in found
-            if _ADDRESS_PART.fullmatch(one.local) and _ADDRESS_PART.fullmatch(one.domain)
+            if is_mailbox(one) and _ADDRESS_PART.fullmatch(one.local) and _ADDRESS_PART.fullmatch(one.domain)
         ]
 
     def octets_of(self, name: str) -> int:

@@ -12,12 +12,12 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 
-from emaillab.message.header.addresses import parse_addresses
+from emaillab.message.header.address_tokens import Token, address_tokens
+from emaillab.message.header.addresses import parse_address_list, parse_addresses
 from emaillab.message.header.dates import parse_date
 from emaillab.message.header.fields import ADDRESS_FIELDS, Field, Header, parse_header
-from emaillab.message.header.tokens import comment_end, strip_comments, unfold
+from emaillab.message.header.tokens import comment_end, strip_comments
 from emaillab.message.octets.defects import MOST_OF_A_KIND
-from emaillab.message.octets.patterns import compiled
 
 # At most once.  RFC 5322 §3.6
 _ONCE = frozenset(["sender", "reply-to", "to", "cc", "bcc", "message-id", "in-reply-to", "references", "subject"])
@@ -39,7 +39,6 @@ _DATE_TIME = re.compile(
     rb"\d{2}[ \t]*+:[ \t]*+\d{2}[ \t]*+(?::[ \t]*+\d{2}[ \t]*+)?(?:(?P<zone>[A-Za-z]{1,5})|[+-]\d{4})[ \t]*+"
 )
 _DAYS = (b"mon", b"tue", b"wed", b"thu", b"fri", b"sat", b"sun")
-_QUOTED = compiled(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _ROUTE = re.compile(rb"<[ \t]*+@[^<>:]*+:")
 # what stands before "<"; a quoted name has become a run of "q"
 _DOTTED_NAME = re.compile(rb"(?:\A|[,:;>])([^<>,:;@]*+)<")
@@ -158,16 +157,22 @@ def _blanked(value: bytes) -> bytes:
     return b"".join([*kept, value[at:]]).replace(b"\r", b" ").replace(b"\n", b" ")
 
 
+def _masked(token: Token) -> bytes:
+    """Make blanks of a comment or a line end, and a word of a quoted string, as long as it was."""
+    if token.kind == "quoted":
+        return b"q" * len(token.text)
+    return b" " * (token.end - token.start) if token.kind in ("blank", "comment") else token.text
+
+
 def _address_field(field: Field, key: str) -> Iterator[tuple[str, int]]:
     start, end = field.value_span
-    value = _QUOTED.sub(lambda quoted: b"q" * len(quoted[0]), field.message[start:end])
-    value = _blanked(value)
+    value = b"".join(map(_masked, address_tokens(field.message[start:end])))
     for route in _ROUTE.finditer(value):
         yield "source-route", start + route.start()
     for name in _DOTTED_NAME.finditer(value):
         if b"." in name[1] and b"=?" not in name[1]:
             yield "dot-in-phrase", start + name.start(1) + name[1].index(b".")
-    addresses = parse_addresses(unfold(field.body))
-    nobody = not addresses and b";" not in value and not key.endswith("bcc")
-    if nobody or any(not one.local or not one.domain for one in addresses):
+    groups, defects = parse_address_list(field.body)
+    nobody = not groups and b";" not in value and not key.endswith("bcc")
+    if nobody or defects or any(not one.local or not one.domain for group in groups for one in group.members):
         yield "address-incomplete", start
