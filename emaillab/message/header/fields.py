@@ -332,6 +332,8 @@ def _header_defects(header: Header, raw: bytes) -> Iterator[Defect]:
             at = field.span[0] + len(field.name)
             yield Defect("blank-before-colon", at, "5322 §4.5", "read as obsolete syntax")
         start, end = field.value_span
+        if key in ("date", "resent-date") and parse_date(field.body) is None:
+            yield Defect("date-unreadable", start, "5322 §3.3", "the time stays open")
         if key in ADDRESS_FIELDS:
             yield from parse_address_list(raw[start:end], start).defects
         if key not in OPAQUE_FIELDS:
