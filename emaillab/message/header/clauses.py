@@ -14,6 +14,7 @@ What is never closed, repeated, missing or in the wrong place becomes a defect, 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from emaillab.message.header.dates import Date, parse_date
@@ -51,6 +52,8 @@ _WEEKDAY = re.compile(rb"(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6},?", re.IGNORE
 _DAY = re.compile(rb"\d{1,2}")
 _MONTH = re.compile(rb"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}", re.IGNORECASE)
 _ISO_DAY = re.compile(rb"\d{4}-\d\d-\d\d(?:[Tt].*)?")
+_DIGIT = re.compile(rb"\d")
+_SEPARATOR = b"; \t\r\n"
 _BLANKS = re.compile(r"\s+")
 
 
@@ -102,6 +105,17 @@ def missing_by(at: int) -> Defect:
     return Defect("missing-by", at, SYNTAX, "the hop's receiver stays unknown")
 
 
+def date_span(raw: bytes, clauses: Sequence[Clause], field: Span) -> Span | None:
+    """Find where the date stands that `read_clauses` read: in the last gap between clauses that holds a digit."""
+    starts = [field[0], *(clause.span[1] for clause in clauses)]
+    ends = [*(clause.span[0] for clause in clauses), field[1]]
+    for start, end in zip(reversed(starts), reversed(ends), strict=True):
+        if _DIGIT.search(raw, start, end):
+            gap = raw[start:end]
+            return end - len(gap.lstrip(_SEPARATOR)), start + len(gap.rstrip(_SEPARATOR))
+    return None
+
+
 # --- tokens ---
 
 
@@ -148,13 +162,19 @@ def _closings(raw: bytes, start: int, end: int) -> dict[int, int]:
 
 
 def _split_date(raw: bytes, tokens: list[Token], end: int, defects: list[Defect]) -> tuple[list[Token], Date | None]:
-    """Part the clauses from the date, which stands after the last semicolon, or else at the end of the field."""
+    """Part the clauses from the date, which stands after the last semicolon, or else at the end of the field.
+
+    QUIRK: some servers write further clauses behind it.
+    """
     marks = [place for place, token in enumerate(tokens) if token.kind == SEMICOLON]
     for mark in marks[:-3:-1]:  # the last two: some end the field with one more
-        if date := _date_of(raw, tokens[mark + 1 :], defects):
-            return tokens[:mark], date
+        stop = _next_clause(raw, tokens, mark + 1)
+        if date := _date_of(raw, tokens[mark + 1 : stop], defects):
+            _note_behind(tokens[stop:], defects)
+            return tokens[:mark] + tokens[stop:], date
     place = _find_date(raw, tokens)
-    date = None if place is None else parse_date(raw[tokens[place].start : end])
+    stop = len(tokens) if place is None else _next_clause(raw, tokens, place)
+    date = None if place is None else parse_date(raw[tokens[place].start : tokens[stop - 1].end])
     if place is None or date is None:
         kind = "unreadable-date" if marks else "missing-date"
         at = tokens[min(marks[-1] + 1, len(tokens) - 1)].start if marks else end
@@ -163,7 +183,24 @@ def _split_date(raw: bytes, tokens: list[Token], end: int, defects: list[Defect]
     before = [mark for mark in marks if mark < place]
     kind = "text-around-date" if before else "missing-semicolon"
     defects.append(Defect(kind, tokens[place].start, SYNTAX, _read_as(date)))
-    return tokens[: before[-1] if before else place], date
+    _note_behind(tokens[stop:], defects)
+    return tokens[: before[-1] if before else place] + tokens[stop:], date
+
+
+def _next_clause(raw: bytes, tokens: list[Token], place: int) -> int:
+    """Find the first keyword from a token on; the end when there is none."""
+    while place < len(tokens) and not _is_keyword(raw, tokens[place]):
+        place += 1
+    return place
+
+
+def _is_keyword(raw: bytes, token: Token) -> bool:
+    return token.kind == WORD and token.end - token.start < 5 and raw[token.start : token.end].lower() in KEYWORDS
+
+
+def _note_behind(clauses: list[Token], defects: list[Defect]) -> None:
+    if clauses:
+        defects.append(Defect("clause-after-date", clauses[0].start, SYNTAX, "read like those before it"))
 
 
 def _date_of(raw: bytes, tokens: list[Token], defects: list[Defect]) -> Date | None:
@@ -230,7 +267,7 @@ def _begins(raw: bytes, token: Token, name: str, part: list[Token]) -> str | Non
     if token.kind != WORD or token.end - token.start >= 5:
         return None
     word = raw[token.start : token.end].lower()
-    if word in KEYWORDS or (word == b"tls" and name in ("with", "id", "via") and len(part) > 1):
+    if _is_keyword(raw, token) or (word == b"tls" and name in ("with", "id", "via") and len(part) > 1):
         return word.decode("ascii")
     return None
 

@@ -14,7 +14,7 @@ import codecs
 import re
 from dataclasses import dataclass
 
-from emaillab.message.header.clauses import read_clauses
+from emaillab.message.header.clauses import date_span, read_clauses
 from emaillab.message.header.dates import Date, parse_date
 from emaillab.message.header.encoded_words import decode_words, find_words
 from emaillab.message.header.fields import ADDRESS_FIELDS, OPAQUE_FIELDS, Field, kept_as_is
@@ -204,13 +204,13 @@ def _in_received(raw: bytes, field: Field, offset: int) -> _Element | None:
         if clause.span[0] <= offset < clause.span[1]:
             what = f"clause '{clause.name}'" if clause.name else "words that stand in no clause"
             return _Element(what, clause.span, "5321 §4.4", field.name, _quoted(clause.value))
-    behind = max((clause.span[1] for clause in clauses), default=field.value_span[0])
-    if date is None or offset < behind:
+    span = date_span(raw, clauses, field.value_span)
+    if date is None or span is None or offset >= span[1]:
         return None
-    start = behind + len(raw[behind : field.value_span[1]]) - len(raw[behind : field.value_span[1]].lstrip(b" \t\r\n;"))
-    if offset < start:
-        return _Element("separator before the date", (behind, start), "5321 §4.4", field.name)
-    return _Element("date-time", (start, field.value_span[1]), "5322 §3.3", field.name, _moment(date))
+    behind = max((clause.span[1] for clause in clauses if clause.span[1] <= span[0]), default=field.value_span[0])
+    if behind <= offset < span[0]:
+        return _Element("separator before the date", (behind, span[0]), "5321 §4.4", field.name)
+    return _Element("date-time", span, "5322 §3.3", field.name, _moment(date)) if offset >= span[0] else None
 
 
 def _moment(date: Date) -> str:

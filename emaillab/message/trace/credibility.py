@@ -26,13 +26,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from emaillab.message.trace.path import Hop, Trace, shown, trace
-from emaillab.message.trace.received import find_ip
+from emaillab.message.trace.received import find_ip, peer_words
 
 LATE = timedelta(seconds=60)
 """What clocks may differ by before a time is called impossible."""
 
 _LOCAL_IP = re.compile(r"127\.[\d.]+|::1|0\.0\.0\.0")
-_LOOKS_LIKE_AN_ADDRESS = re.compile(r"\[?((?:\d{1,5}\.){3}\d{1,5})\]?")
+_LOOKS_LIKE_AN_ADDRESS = re.compile(r"\[?((?:\d{1,5}\.){3}\d{1,5})(?::\d{1,5})?\]?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +178,7 @@ def _is_local(hop: Hop) -> bool:
 def _without_name(hop: Hop) -> bool:
     """Tell whether the server has looked the name up in vain. QUIRK: Postfix and Gmail write "unknown", qmail too."""
     comments = (comment for clause in hop.clauses if clause.name == "from" for comment in clause.comments)
-    return hop.from_ == "unknown" or any(comment.split()[:1] == ["unknown"] for comment in comments)
+    return hop.from_ == "unknown" or any(peer_words(comment)[:1] == ["unknown"] for comment in comments)
 
 
 def _signs(path: Trace, border: int, trust: Trust, late: timedelta) -> Iterable[str]:
@@ -195,7 +195,7 @@ def _signs(path: Trace, border: int, trust: Trust, late: timedelta) -> Iterable[
 def _false_addresses(hop: Hop) -> Iterator[str]:
     """Find what a server wrote about its peer that looks like an address and cannot be one."""
     comments = " ".join(comment for clause in hop.clauses if clause.name == "from" for comment in clause.comments)
-    for word in (hop.from_ or "", *comments.split()):
+    for word in (hop.from_ or "", *peer_words(comments)):
         found = _LOOKS_LIKE_AN_ADDRESS.fullmatch(word)
         if found and find_ip(found[1]) is None:
             yield found[1]

@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from emaillab.message.header.clauses import Clause
+from emaillab.message.header.clauses import Clause, date_span
 from emaillab.message.header.dates import parse_date
 from emaillab.message.octets.defects import Span
 from emaillab.message.octets.patterns import compiled
@@ -51,8 +51,9 @@ def places_of(reading: Reading, message: bytes, field: Span, clauses: Sequence[C
     if "from" in first:
         found |= _peer(reading, message, _inside(first["from"]), found.get("from"))
     if reading.time is not None:
-        behind = max((clause.span[1] for clause in clauses), default=field[0])
-        found["time"] = _time(reading, message, (behind, field[1]))
+        value = (message.index(b":", field[0]) + 1, field[1])
+        gap = date_span(message, clauses, value)
+        found["time"] = _time(reading, message, gap) if gap else None
     return {name: span for name, span in found.items() if span is not None}
 
 
@@ -86,10 +87,10 @@ def _find(message: bytes, value: str | None, inside: Span, lead: bytes = b"") ->
 
 
 def _time(reading: Reading, message: bytes, inside: Span) -> Span | None:
-    """Find the date behind the last clause, from the first word with which it can be read."""
+    """Find the date among what stands in no clause, from the first word with which it can be read."""
     start, end = inside
     for word in _WORD.finditer(message, start, end):
         date = parse_date(message[word.start() : end])
         if date and date.utc == reading.time:
-            return word.start(), word.start() + len(message[word.start() : end].rstrip(b"; \t\r\n"))
+            return word.start(), end
     return None

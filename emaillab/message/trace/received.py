@@ -11,7 +11,7 @@ True
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ from emaillab.message.octets.defects import Defect
 from emaillab.message.octets.patterns import compiled
 
 _LONGEST_HOST = 300  # a longer word is neither a name (255, RFC 5321 §4.5.3.1.2) nor an address
-_IPV4 = re.compile(r"(\[)?((?:\d{1,3}\.){3}\d{1,3})\]?(?::\d{1,5})?,?")
+_IPV4 = re.compile(r"(\[)?((?:\d{1,3}\.){3}\d{1,3})(?:[:#]\d{1,5})?\]?(?::\d{1,5})?,?", re.ASCII)
 _IPV6 = re.compile(
     r"(\[)?(?:IPv6:)?([0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]*:[0-9A-Fa-f.]*)(?:%\w{1,20})?\]?(?::\d{1,5})?,?", re.I
 )
@@ -30,7 +30,13 @@ _USUAL_NAME = compiled(r"(?:[A-Za-z0-9-]++\.)++[A-Za-z][A-Za-z0-9-]*+")
 _NOT_IN_A_NAME = re.compile(r"[\s\[\]=/:,]")
 _TLS = re.compile(r"(?<![A-Za-z0-9])(?:(?:TLS|SSL)[v_ ]?\d|using TLS)", re.IGNORECASE)
 _GREETINGS = ("helo", "ehlo", "lhlo")
-_NO_GREETING = ("local", "http", "mapi", "nnfmp", "uucp", "esmtpshell")
+_NO_GREETING = ("local", "http", "mapi", "nnfmp", "uucp", "esmtpshell", "pop", "imap")
+_CLAIMING = ["claiming", "to", "be"]
+# Words behind which no part of the sender's name follows, as in `from 192.0.2.1 as user alice`.
+_BEHIND_THE_NAME = frozenset((",", "as", "authenticated", "claiming", "port", "running", "using", *_GREETINGS))
+_PATH = re.compile(r"<([^<>]*)>")
+_GLUED_BRACKET = re.compile(r"(?<=[^\s\[<=:@?])\[")
+_EXIM = re.compile(r"\bport=\d|^Exim\b")
 
 
 class Reading(NamedTuple):
@@ -72,7 +78,9 @@ _CTEXT = r"[^()\\\x80-\xff]*+"
 _CFWS = rf"{_OPT_FWS}(?:\({_CTEXT}(?:\({_CTEXT}\){_CTEXT})*+\){_OPT_FWS})*+"
 _NO_KEYWORD = rf"(?i:(?!(?=[bfitvw])(?:from|by|via|with|id|for|tls)[{_ENDS}();]))"
 _ATOM = rf'{_NO_KEYWORD}[^{_ENDS}();<"]++'
-_PHRASE = rf"{_ATOM}(?:{_FWS}{_ATOM})*+"
+_WORD = rf"{_ATOM}(?<!,)"
+_NAME = rf'{_NO_KEYWORD}(?:\[[^{_ENDS}();<"\[]*+|[^{_ENDS}();<"\[]++)(?<!,)'  # not name[address]
+_PHRASE = rf"{_ATOM}(?:{_FWS}{_ATOM})*+(?<!,)"
 _LETTER = "A-Za-z0-9_-"
 _HOST = rf"(?!(?:\d++\.)++\d)[{_LETTER}]++(?:\.[{_LETTER}]++)++|localhost"
 _OCTET = r"(?:2[0-4]\d|25[0-5]|1\d\d|\d\d?+)"
@@ -102,13 +110,13 @@ _DATE_TIME = rf"""
 # Stamp = From-domain By-domain Opt-info [CFWS] ";" FWS date-time      RFC 5321 §4.4
 _STAMP = compiled(
     rf"""{_CFWS}
-    (?: from {_FWS} ({_ATOM}) {_OPT_FWS} {_TCP_INFO} ({_CFWS}) )?+
-    (?: by {_FWS} ({_ATOM}) {_OPT_FWS} (?: over[ ]TLS[ ]secured[ ]channel {_FWS} )?+ {_CFWS} )?+
-    (?: via {_FWS} ({_ATOM}) {_CFWS} )?+
+    (?: from {_FWS} ({_NAME}) {_OPT_FWS} {_TCP_INFO} ({_CFWS}) )?+
+    (?: by {_FWS} ({_NAME}) {_OPT_FWS} (?: over[ ]TLS[ ]secured[ ]channel {_FWS} )?+ {_CFWS} )?+
+    (?: via {_FWS} ({_WORD}) {_CFWS} )?+
     (?: with {_FWS} ({_PHRASE}) {_CFWS} (?: tls {_FWS} {_ATOM} {_CFWS} )?+ )?+
-    (?: id {_FWS} ({_ATOM}) {_CFWS} )?+
+    (?: id {_FWS} ({_WORD}) {_CFWS} )?+
     (?: via {_FWS} ({_PHRASE}) {_CFWS} )?+
-    (?: for {_FWS} (?: <([^{_ENDS}<>]++)> | ({_ATOM})(?<!,) ) {_CFWS} )?+
+    (?: for {_FWS} (?: <([^{_ENDS}<>]++)> | ({_WORD}) ) {_CFWS} )?+
     ; {_OPT_FWS} {_DATE_TIME} {_CFWS}""",
     re.ASCII | re.VERBOSE,
 )
@@ -151,7 +159,10 @@ def read_regular(text: str, start: int, end: int) -> Reading | None:
     with_, via = _one_blank(with_), via or _one_blank(late_via)
     helo = greeting or said
     literal = find_ip(from_) if from_ and (helo or not ip) else None
-    ip, helo, rdns = _with_name(from_, literal, ip, helo, rdns, _without_greeting(with_, via))
+    silent = _without_greeting(with_, via)
+    if literal and not (ip or helo or silent):  # the client's word, unless something else tells that it is not
+        return None
+    ip, helo, rdns = _with_name(from_, literal, ip, helo, rdns, silent)
     defects = () if by else (missing_by(start),)
     return Reading(from_, by, with_, id_, path or bare_path, via, time, zone != "-0000", ip, helo, rdns, defects)
 
@@ -164,7 +175,7 @@ def _one_blank(words: str | None) -> str | None:
 def _tells_more_of_the_peer(comments: str) -> bool:
     """Tell whether a greeting or an address may stand in comments that the match did not take apart."""
     lower = comments.lower()
-    greeting = "helo" in lower or "hlo" in lower
+    greeting = "helo" in lower or "hlo" in lower or "claim" in lower
     return greeting or "[" in lower or lower.count(".") > 2 or lower.count(":") > 1
 
 
@@ -181,10 +192,10 @@ def read_tolerantly(raw: bytes, start: int, end: int) -> Reading:
     for clause in clauses:
         first.setdefault(clause.name, clause)
     from_, with_, via, by = (first.get(name) for name in ("from", "with", "via", "by"))
-    peer = _peer(from_, with_, via)
+    peer = _peer(from_, first.get("by"), with_, via)
     return Reading(
-        from_=_host(from_.words) if from_ else None,
-        by=_word(by),
+        from_=(_sender(from_)[0] or peer.rdns or peer.ip) if from_ else None,
+        by=_receiver(by),
         with_=_text(with_),
         id=_word(first.get("id")),
         for_=_path(first.get("for")),
@@ -199,29 +210,30 @@ def read_tolerantly(raw: bytes, start: int, end: int) -> Reading:
 
 
 def _text(clause: Clause | None) -> str | None:
-    return clause.value if clause and clause.words else None
+    return (clause.value.rstrip(",") or None) if clause else None
 
 
 def _word(clause: Clause | None) -> str | None:
     """Give a clause's first word. QUIRK: Haraka writes `id A1.1 envelope-from <alice@crepes.fr>`."""
-    return clause.words[0] if clause and clause.words else None
+    return (clause.words[0].rstrip(",") or None) if clause and clause.words else None
 
 
-def _host(words: tuple[str, ...]) -> str | None:
-    """Choose the words that name the sender. QUIRK: `unknown [192.0.2.1]`, `mail pickup service`."""
-    if len(words) > 1:
-        words = tuple(word for word in words if not find_ip(word)) or words[:1]
-    return " ".join(words) or None
+def _receiver(by: Clause | None) -> str | None:
+    """Give the name of the server that wrote the field. QUIRK: `b.org[192.0.2.2]`, or `([192.0.2.2])` and no name."""
+    if by and not by.words:
+        return next((found.ip for comment in by.comments if (found := _read_comment(comment)).ip), None)
+    name = _word(by)
+    return _GLUED_BRACKET.split(name)[0] if name else None
 
 
 def _path(clause: Clause | None) -> str | None:
     """Give the address of a `for` clause, which may hold but one path: the first. Source: RFC 5321 §4.4."""
     if not clause or not clause.words:
         return None
+    if found := _PATH.match(clause.value):  # QUIRK: `<multiple recipients>`
+        return found[1]
     first = clause.words[0].rstrip(",")
-    if "@" not in first and not first.startswith("<"):
-        return clause.value
-    return first[1:-1] if first.startswith("<") and first.endswith(">") else first
+    return first if "@" in first or first.startswith("<") else _text(clause)
 
 
 # --- who sent it ---
@@ -251,32 +263,60 @@ def find_ip(word: str) -> str | None:
     return None
 
 
-def _peer(from_: Clause | None, with_: Clause | None, via: Clause | None) -> Peer:
+def _peer(from_: Clause | None, by: Clause | None, with_: Clause | None, via: Clause | None) -> Peer:
     """Read who the sender was from its clause, and from nowhere else: version numbers look like addresses too."""
     if from_ is None:
         return Peer(None, None, None)
+    name, behind = _sender(from_)
+    literal = find_ip(name) if name else None
     ip = helo = rdns = None
-    for comment in from_.comments:
-        found = _read_comment(comment)
+    for found in (*map(_read_comment, from_.comments), _read_words(behind)):
         ip, helo, rdns = ip or found.ip, helo or found.helo, rdns or found.rdns
-    name = _host(from_.words)
-    literal = next((ip for ip in map(find_ip, from_.words) if ip), None)
-    return Peer(*_with_name(name, literal, ip, helo, rdns, _without_greeting(_text(with_), _text(via))))
+    silent = _without_greeting(_text(with_), _text(via))
+    if literal and not helo and any(map(_EXIM.search, _comments(from_, by, with_))):
+        ip = ip or literal
+    return Peer(*_with_name(name, literal, ip, helo, rdns, silent))
+
+
+def _comments(*clauses: Clause | None) -> Iterator[str]:
+    return (comment for clause in clauses if clause for comment in clause.comments)
+
+
+def _sender(from_: Clause) -> tuple[str | None, list[str]]:
+    """Part the words that name the sender from what stands behind them.
+
+    QUIRK: `unknown [192.0.2.1]`, `crepes.fr[192.0.2.1]`, `mail pickup service`, `192.0.2.1 as user alice`.
+    """
+    words = [word for one in from_.words for word in _GLUED_BRACKET.sub(" [", one).split(" ") if word]
+    stop = 1
+    while stop < len(words) and not (words[stop - 1].endswith(",") or _is_behind_the_name(words[stop])):
+        stop += 1
+    if len(words) > 1 and (find_ip(words[0]) or any(map(find_ip, words[1:stop]))):
+        names = [word for word in words[1:stop] if not find_ip(word)] if not find_ip(words[0]) else []
+        named = " ".join([words[0], *names]).rstrip(",")
+        return named or None, [word for word in words[1:stop] if find_ip(word)] + words[stop:]
+    return " ".join(words[:stop]).rstrip(",") or None, words[stop:]
+
+
+def _is_behind_the_name(word: str) -> bool:
+    return re.split("[=:]", word, maxsplit=1)[0].lower() in _BEHIND_THE_NAME
 
 
 def _with_name(
     name: str | None, literal: str | None, ip: str | None, helo: str | None, rdns: str | None, silent: bool
 ) -> tuple[str | None, str | None, str | None]:
-    """Add to what comments say of the sender what its name says.
+    """Add to what is written about the sender what its name says.
 
     Args: `literal` is the address that stands where the name should; `silent`, that on this way nobody says HELO.
     Returns: the sender's address, what it called itself, and what DNS calls it.
     """
-    if helo:  # QUIRK: Exim and qmail write the name from DNS first, and what the client said into a comment.
-        rdns = rdns or (_host_name(name) if name and not literal else None)
-    elif name and " " not in name and not silent:
-        helo = name
-    return ip or literal, helo, rdns
+    if (
+        helo
+    ):  # QUIRK: Exim and qmail write the name from DNS, or the address, first, and what the client said behind it.
+        return ip or literal, helo, rdns or (_host_name(name) if name and not literal else None)
+    if silent or not name or " " in name:
+        return ip or literal, helo, rdns
+    return ip, name, rdns  # an address that the client calls itself by is no more than that: RFC 5321 §4.1.3
 
 
 def _without_greeting(with_: str | None, via: str | None) -> bool:
@@ -286,21 +326,54 @@ def _without_greeting(with_: str | None, via: str | None) -> bool:
     return via is not None and via.lower().startswith(_NO_GREETING)
 
 
+def peer_words(comment: str) -> list[str]:
+    """Part a comment about the sender into words.
+
+    >>> peer_words("mx.crepes.fr[192.0.2.1] (may be forged)")
+    ['mx.crepes.fr', '[192.0.2.1]', 'may', 'be', 'forged']
+    """
+    flat = comment.replace("(", " ").replace(")", " ").replace("[ ", "[").replace(" ]", "]")
+    return _GLUED_BRACKET.sub(" [", flat).split()
+
+
 def _read_comment(comment: str) -> Peer:
     """Read `(name [address])`, `(HELO name)`, `(user@address)`, `([address]:port helo=name ident=user)`."""
-    ip = helo = None
-    bracketed = False
-    words = comment.replace("(", " ").replace(")", " ").split()
-    for place, word in enumerate(words):
-        key, equals, value = word.partition("=")
-        if equals:
-            if key.lower() in _GREETINGS and value:
-                helo = helo or value
-        elif place and words[place - 1].lower() in _GREETINGS:
-            helo = helo or word
-        elif (not ip or (not bracketed and word.startswith("["))) and (found := find_ip(word.rpartition("@")[2])):
-            ip, bracketed = found, word.startswith("[")
-    return Peer(ip, helo, _host_name(words[0]) if ip else None)
+    return _read_words(peer_words(comment))
+
+
+def _read_words(words: list[str]) -> Peer:
+    """Read what a server wrote of its peer, and keep apart what the peer said: that is never its address."""
+    helo, rest = _part_greeting(words)
+    ip = next((found for word in rest if word.startswith("[") and (found := find_ip(word))), None)
+    if ip is None and rest:
+        ip = find_ip(rest[0].rpartition("@")[2])
+        host = rest[0].rpartition("@")[2].rstrip(".").lower()
+        if ip is None and len(rest) > 1 and (host == "unknown" or _host_name(host)):
+            ip = find_ip(rest[1])
+    return Peer(ip, helo, _host_name(rest[0]) if ip else None)
+
+
+def _part_greeting(words: list[str]) -> tuple[str | None, list[str]]:
+    """Take out what the peer called itself: `HELO x`, `helo=x`, `EHLO: x`, `claiming to be x`."""
+    helo, rest, at = None, [], 0
+    while at < len(words):
+        key, value = re.split("[=:]", words[at] + "=", maxsplit=1)
+        value = value.removesuffix("=")
+        if key.lower() in _GREETINGS:
+            at += 1
+            if not value and words[at : at + 1] in (["="], [":"]):
+                at += 1
+        elif [word.lower() for word in words[at : at + 3]] == _CLAIMING:
+            at, value = at + 3, ""
+        else:
+            rest.append(words[at])
+            at += 1
+            continue
+        if not value and at < len(words):
+            value = words[at].strip(',;"<>')
+            at += 1
+        helo = helo or value or None
+    return helo, rest
 
 
 def _host_name(word: str) -> str | None:
