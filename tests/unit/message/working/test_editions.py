@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emaillab.message.header.fields import parse_header
 from emaillab.message.user_agent.compose import compose, forward, reply, to_bytes
 from emaillab.message.working.editions import (
     EDITIONS,
@@ -74,11 +75,21 @@ def test_s32_only_date_and_from_are_required_since_2822() -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("field", ["Date", "From"])
-def test_date_and_from_stand_exactly_once(field: str, mode: str) -> None:
+def test_date_and_from_must_be_there(field: str, mode: str) -> None:
     line = re.search(rb"(?m)^%s: .*\r\n" % field.encode(), PLAIN)
     assert line
-    assert kinds(line[0] + PLAIN, mode=mode) == [f"repeated-{field.lower()}"]
     assert kinds(PLAIN.replace(line[0], b""), mode=mode) == [f"no-{field.lower()}"]
+
+
+@pytest.mark.parametrize("field", ["Date", "From", "Subject"])
+def test_a_field_that_stands_again_is_read_and_reported(field: str) -> None:
+    """RFC 5322 §4.5."""
+    twice = b"Subject: x\r\n" + PLAIN
+    twice = re.sub(rb"(?m)^%s: .*\r\n" % field.encode(), rb"\g<0>\g<0>", twice, count=1)
+    for edition in (2822, 5322):
+        assert kinds(twice, edition) == ["repeated-field" if field == "Subject" else f"repeated-{field.lower()}"]
+        assert kinds(twice, edition, "accept") == []
+    assert [defect.kind for defect in parse_header(twice).defects] == ["repeated-field"]
 
 
 def test_trace_and_resent_fields_may_stand_again() -> None:
