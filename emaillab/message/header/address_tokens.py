@@ -34,7 +34,6 @@ _PARENTHESIS = re.compile(rb"\\.|[()]", re.DOTALL)
 _WIDE = re.compile(rb"\xef\xbc[\x8c\x9a\x9b]|\xe3\x80\x81")
 _ANGLE = re.compile(rb"<[^<>@]*+@[^<>]*+>")
 _LIST = re.compile(rb"@[^@,;]*+[,;]")
-_ANGLE_AND_COMMA = re.compile(rb"<[^<>@]*+@[^<>]*+>[ \t\r\n]*+[,;][ \t\r\n]*+\"\Z")
 _GLUED = re.compile(rb"[^ \t\r\n\f\v\"()<>@,;:.\[\]]")
 
 
@@ -116,7 +115,8 @@ class _TokenReader:
 
     def _is_left_open(self, quoted: bytes, end: int) -> bool:
         """Tell whether two open quotation marks pass for a pair, as in `"Al <al@a.org>, "Bob <bob@b.org>`."""
-        return b"<" in quoted and bool(_GLUED.match(self.body, end) and _ANGLE_AND_COMMA.search(quoted))
+        listed = b"@" in quoted and quoted[:-1].rstrip().endswith((b",", b";"))
+        return listed and bool(_GLUED.match(self.body, end))
 
     def _comment_end(self, start: int) -> int:
         """Find the offset after a comment, 0 when it is never closed."""

@@ -139,7 +139,7 @@ class _ListReader:
             if self.angle_at is None:
                 self.end_item()
             else:
-                self.item.append(Token("blank", b" ", token.start, token.end))
+                self.item.append(Token("stray", b" ", token.start, token.end))
         elif self.angle_at is not None:  # QUIRK: `<mailto:bob@b.org>`
             del self.item[self.angle_at + 1 :]
         elif self.group is None and any(map(_is_solid, self.item)):
@@ -212,16 +212,15 @@ def _segments(item: list[Token]) -> list[tuple[list[Token], list[Token] | None]]
     phrase: list[Token] = []
     angle: list[Token] | None = None
     for token in item:
-        if token.kind == "mark" and token.text in b"<>":
+        if token.kind != "mark" or token.text == b"@":
+            (phrase if angle is None else angle).append(token)
+        elif token.text == b">" and angle is None:  # it ends nothing, but parts what stands around it
+            phrase.append(Token("stray", b" ", token.start, token.end))
+        else:
             if angle is not None and (token.text == b">" or any(map(_is_solid, angle))):
                 segments.append((phrase, angle))
-                phrase, angle = [], None
-            if token.text == b"<":
-                angle = []
-        elif angle is None:
-            phrase.append(token)
-        else:
-            angle.append(token)
+                phrase = []
+            angle = [] if token.text == b"<" else None
     if phrase or angle is not None:
         segments.append((phrase, angle))
     return segments

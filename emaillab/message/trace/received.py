@@ -36,6 +36,11 @@ _CLAIMING = ["claiming", "to", "be"]
 _BEHIND_THE_NAME = frozenset((",", "as", "authenticated", "claiming", "port", "running", "using", *_GREETINGS))
 _PATH = re.compile(r"<([^<>]*)>")
 _GLUED_BRACKET = re.compile(r"(?<=[^\s\[<=:@?])\[")
+# What such a comment tells is a name by which somebody logged in, or an address of the envelope.
+_OF_A_USER = re.compile(
+    r"(?:(?:authenticated|auth|account|login|sasl|envelope-from|envelope-sender)(?:[=:].*)?|(?:user|ident)=.*|user:.*)",
+    re.IGNORECASE | re.DOTALL,
+)
 _EXIM = re.compile(r"\bport=\d|^Exim\b")
 
 
@@ -344,6 +349,8 @@ def _read_comment(comment: str) -> Peer:
 def _read_words(words: list[str]) -> Peer:
     """Read what a server wrote of its peer, and keep apart what the peer said: that is never its address."""
     helo, rest = _part_greeting(words)
+    if rest and _OF_A_USER.fullmatch(rest[0]):
+        rest = []
     ip = next((found for word in rest if word.startswith("[") and (found := find_ip(word))), None)
     if ip is None and rest:
         ip = find_ip(rest[0].rpartition("@")[2])
