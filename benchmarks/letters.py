@@ -106,6 +106,8 @@ GROWING: dict[str, tuple[Callable[[int], bytes], int]] = {
     "header lines": (lambda n: b"X-A: b\r\n" * n + b"\r\n", 100_000),
     "lines without colon": (lambda n: b"A: b\r\n" + b"junk\r\n" * n + b"\r\n", 100_000),
     "open comments": (lambda n: b"Content-Type: text/plain " + b"(" * n + b"\r\n\r\n", 100_000),
+    "addresses": (lambda n: b"To: " + b'"Li, Lei" <li@crepes.fr>, ' * n + b"\r\n\r\n", 5_000),
+    "open marks among addresses": (lambda n: b"To: " + b'"(Al <al@a.org>, ' * n + b"\r\n\r\n", 5_000),
     "encoded words": (lambda n: b"Subject: " + b"=?utf-8?B?5L2g?= " * n + b"\r\n\r\n", 10_000),
     "RFC 2231 pieces": (
         lambda n: b"Content-Type: a/b" + b"".join(b";\r\n x*%d=y" % i for i in range(n)) + b"\r\n\r\n",
