@@ -55,7 +55,7 @@ OUTSIDE_WORLD = {
     "time",
 }
 ASYNCIO_LIVES_IN = "emaillab.net.tcp"
-CORE_DEPENDENCIES = {"dns"}  # dnspython
+CORE_DEPENDENCIES = {"dns", "webencodings"}  # dnspython, and the WHATWG's names of charsets
 WEB_ROOMS = {
     "emaillab.host.webmail": {"flask", "jinja2", "werkzeug", "markupsafe"},
     "emaillab.protocol.http": {"h11"},

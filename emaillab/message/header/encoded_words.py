@@ -66,7 +66,8 @@ def decode_words(data: bytes) -> str:
     """Decode all encoded words in header octets; other octets are read as UTF-8 or else latin-1.
 
     Blanks between two words are dropped, blanks between a word and other text are kept (RFC 2047 §6.2).
-    QUIRK: neighbours of one charset are joined before they are decoded, since mailers split characters.
+    QUIRK: neighbours of one charset are joined before they are decoded, since mailers split characters; not words of
+    UTF-16 that are whole, each of which may have a byte order mark.
     """
     if b"=?" not in data:
         return decode_raw(data)
@@ -75,7 +76,7 @@ def decode_words(data: bytes) -> str:
     for word in find_words(data):
         between = data[at : word.span[0]]
         neighbour = charset and (not between or _BLANK.match(between))
-        if octets and not (neighbour and word.charset.lower() == charset):
+        if octets and not (neighbour and word.charset.lower() == charset and not _has_own_order(octets, charset)):
             pieces.append(decode_text(bytes(octets), charset)[0])
             octets.clear()
         if not neighbour:
@@ -86,6 +87,12 @@ def decode_words(data: bytes) -> str:
         pieces.append(decode_text(bytes(octets), charset)[0])
     pieces.append(decode_raw(data[at:]))
     return "".join(pieces)
+
+
+def _has_own_order(octets: bytes | bytearray, charset: str) -> bool:
+    """Tell whether whole characters stand here whose order of octets is said within: what follows has its own."""
+    codec = python_codec(charset)
+    return codec in ("utf-16", "utf-32") and _is_whole(bytes(octets), codec)
 
 
 def word_defects(data: bytes, at: int = 0, used: int = 0) -> Iterator[Defect]:

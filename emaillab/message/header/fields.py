@@ -350,7 +350,7 @@ def _octet_defects(header: Header) -> Iterator[Defect]:
         elif _is_utf8(odd[0]):
             yield Defect("utf8-in-header", base + odd.start(), "6532 §3", "read as UTF-8; needs SMTPUTF8 to travel")
         else:
-            yield Defect("8bit-in-header", base + odd.start(), "5322 §2.2", "read as latin-1")
+            yield Defect("8bit-in-header", base + odd.start(), "5322 §2.2", "read as latin-1, or as UTF-8 with gaps")
     for line in _ONLY_BLANKS.finditer(block):
         yield Defect("fold-of-blanks-only", base + line.start() + 1, "5322 §4.2", "read as a fold (obs-FWS)")
     long_line = find_long_line(block, 998)

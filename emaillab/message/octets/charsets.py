@@ -4,38 +4,22 @@
 ('café', TextDecoding(declared='utf-8', used='latin-1', step='latin-1', replacements=0))
 >>> decode_text("镕".encode("gbk"), "gb2312")[1].step
 'superset'
+>>> decode_text("áh b".encode() + b"\\xe1h", "utf-8")[0]
+'áh b\\ufffdh'
 """
 
 from __future__ import annotations
 
-import codecs
-import encodings
-import pkgutil
 import re
 from dataclasses import dataclass
 from encodings.aliases import aliases
 from functools import cache, lru_cache
 
-# charset names are at most 40 characters (RFC 2978 §2.3)
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{0,39}")
+from emaillab.message.octets import iso2022, mending
+from emaillab.message.octets.labels import python_codec
+from emaillab.message.octets.mending import GAP, Mended
 
-# QUIRK: names that mailers write and Python does not know.
-_ALIASES = {
-    "x-gbk": "gbk",
-    "x-big5": "big5",
-    "x-sjis": "shift_jis",
-    "x-euc-jp": "euc_jp",
-    "x-windows-949": "cp949",
-    "x-mac-roman": "mac_roman",
-    "gb18030-2000": "gb18030",
-    "iso-8859-8-i": "iso8859_8",
-    "iso-8859-8-e": "iso8859_8",
-    "unicode-1-1-utf-7": "utf_7",
-    "x-unicode-2-0-utf-7": "utf_7",
-    "us-ascii": "ascii",
-    "cp-850": "cp850",
-    "utf-8mb4": "utf_8",
-}
+__all__ = ["TextDecoding", "decode_raw", "decode_text", "python_codec"]
 
 # QUIRK: mailers write the name of the small set and the characters of the large one.
 _SUPERSETS = {
@@ -44,23 +28,45 @@ _SUPERSETS = {
     "hz": "gb18030",
     "big5": "big5hkscs",
     "cp950": "big5hkscs",
-    "iso8859-1": "cp1252",
-    "iso8859-9": "cp1254",
-    "iso8859-11": "cp874",
-    "tis-620": "cp874",
     "euc_kr": "cp949",
     "shift_jis": "cp932",
+    "iso8859-11": "cp874",
+    "tis-620": "cp874",
     "iso2022_jp": "iso2022_jp_ext",
 }
-
-# QUIRK: where ISO 8859 has control characters, which no letter means, Windows has quotation marks, dashes and the euro.
+# QUIRK: where ISO 8859 has control characters, which no letter means, Windows has quotation marks, dashes and the euro:
+# the code page of the same script. Those of the same layout are read by it altogether.
+_WINDOWS = {
+    "iso8859-1": "cp1252",
+    "iso8859-2": "cp1250",
+    "iso8859-3": "cp1252",
+    "iso8859-4": "cp1257",
+    "iso8859-5": "cp1251",
+    "iso8859-6": "cp1256",
+    "iso8859-7": "cp1253",
+    "iso8859-8": "cp1255",
+    "iso8859-9": "cp1254",
+    "iso8859-10": "cp1257",
+    "iso8859-11": "cp874",
+    "iso8859-13": "cp1257",
+    "iso8859-14": "cp1252",
+    "iso8859-15": "cp1252",
+    "iso8859-16": "cp1250",
+    "tis-620": "cp874",
+}
+_SAME_LAYOUT = frozenset(("iso8859-1", "iso8859-9", "iso8859-11", "tis-620"))
 _WINDOWS_OCTET = re.compile(rb"[\x80-\x9f]")
+_NOT_WINDOWS = bytes(octet for octet in range(256) if not 0x80 <= octet <= 0x9F)
+_ASCII = bytes(range(128))
+_BLANK = re.compile(rb"[\n ]")
 
 # Halves of a character, which UTF-7 can spell and nothing can write.
 _SURROGATE = re.compile("[\ud800-\udfff]")
-
-# Codecs that are not charsets of mail; punycode and idna even take quadratic time.
-_NOT_FOR_MAIL = {"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined", "mbcs", "oem"}
+# What Python's codecs let pass: those, escape sequences that they do not know, and octets that Microsoft left open.
+_PASSED = {"utf-7": _SURROGATE, "iso2022": re.compile("[\x0e\x0f\x1b]"), "cp932": re.compile("[\x80\ue000-\uf8ff]")}
+_ODD = re.compile(f"{GAP}+|[\ue000-\uf8ff]")
+_ISO_2022_NAME = re.compile(r"(?:cs)?iso-?2022", re.IGNORECASE)
+_MOST_JUDGED = 20_000  # characters by which a damaged text is judged
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,71 +79,149 @@ class TextDecoding:
     replacements: int
 
 
-@lru_cache(maxsize=1000)
-def python_codec(charset: str) -> str | None:
-    """Name Python's codec for a charset of mail; None when there is none.
-
-    Returns: the codec's own name, such as "utf-8" or "iso8859-1".
-    """
-    if not _NAME.fullmatch(charset):
-        return None
-    name = encodings.normalize_encoding(_ALIASES.get(charset.lower(), charset)).lower()
-    # Python looks for a file by any name that it is asked for, and never forgets it: no stranger may choose that name.
-    if not (name in aliases or name.replace(".", "_") in aliases or name in _codecs_without_alias()):
-        return None
-    try:
-        info = codecs.lookup(name)
-    except (LookupError, ValueError):
-        return None
-    if info.name in _NOT_FOR_MAIL or not getattr(info, "_is_text_encoding", True):
-        return None
-    return info.name
-
-
-@cache
-def _codecs_without_alias() -> frozenset[str]:
-    """List the modules of Python's codecs, since some of them have no other name."""
-    return frozenset(module.name for module in pkgutil.iter_modules(encodings.__path__))
-
-
 def decode_text(data: bytes, declared: str | None) -> tuple[str, TextDecoding]:
     """Decode octets by the declared charset, its superset, strict UTF-8, and at last latin-1, which cannot fail.
 
-    The superset comes first where the declared charset has nothing but control characters for some octets.
-    A text that fails all strict steps but is damaged in less than one place in twenty is still read by its
-    declared charset, with U+FFFD in those places: better than to show a whole Chinese letter as latin-1.
+    The superset comes first where the declared charset has nothing but control characters for some octets. Octets
+    that fail all strict steps, but hold whole characters of the declared charset, are damaged: they are still read by
+    it, with U+FFFD where they are. A charset of 7-bit octets with escape sequences (ISO-2022, HZ) is never taken for
+    UTF-8 because it has 7 bits only, and none of those sequences is left in the text.
 
     Returns: the text, and how it was found.
     """
     codec = python_codec(declared) if declared else "ascii"
-    steps = [("declared" if declared else "default", codec), ("superset", _SUPERSETS.get(codec or ""))]
-    if codec and codec.startswith("iso8859") and _WINDOWS_OCTET.search(data):
-        steps.reverse()
-    for step, name in (*steps, ("utf-8", "utf-8")):
-        text = _strict(data, name)
-        if text is not None and name is not None:
-            return text, TextDecoding(declared, name, step, 0)
-    if codec is not None and codec != "ascii":
-        name = _SUPERSETS.get(codec, codec)
-        text = data.decode(name, "replace")
-        text = _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
-        bad = text.count("\N{REPLACEMENT CHARACTER}")
-        if bad * 20 <= len(text):
-            return text, TextDecoding(declared, name, "damaged", bad)
-    return data.decode("latin-1"), TextDecoding(declared, "latin-1", "latin-1", 0)
+    found = _strict_steps(data, declared, codec)
+    if found is None and iso2022.is_meant(data, codec, declared is not None and bool(_ISO_2022_NAME.match(declared))):
+        found = _by_escapes(data, codec)
+    if found is None and _may_be_utf8(data, codec) and (text := _strict(data, "utf-8")) is not None:
+        found = text, "utf-8", "utf-8", 0
+    if found is None:
+        found = _damaged(data, codec) or _latin(data)
+    text, used, step, replacements = found
+    return text, TextDecoding(declared, used, step, replacements)
+
+
+_Found = tuple[str, str, str, int]
+
+
+def _strict_steps(data: bytes, declared: str | None, codec: str | None) -> _Found | None:
+    """Read all octets by the declared charset or its superset; None when neither has characters for all of them."""
+    if codec in _WINDOWS and _WINDOWS_OCTET.search(data) and (found := _with_windows(data, codec)):
+        return (*found, "superset", 0)
+    if codec and codec.startswith(("utf-16", "utf-32")) and data.isascii() and _may_be_utf8(data, codec):
+        return None
+    if b"\x1b" in data and iso2022.is_hidden(data, codec):
+        return None
+    name = mending.byte_order(data) if codec == "utf-16" else codec
+    wider = None if codec == "hz" and b"~" in data else _SUPERSETS.get(codec or "")
+    for step, one in (("declared" if declared else "default", name), ("superset", wider)):
+        text = _strict(data, one)
+        if text is not None and one is not None:
+            return text, one, step, 0
+    return None
+
+
+def _may_be_utf8(data: bytes, codec: str | None) -> bool:
+    """Tell whether octets in UTF-8 say that the declared charset is wrong: not if ASCII has a meaning of its own there.
+
+    QUIRK: ASCII with blanks and line ends is no UTF-16, whatever was declared.
+    """
+    if codec is None or not data.isascii():
+        return True
+    if codec.startswith(("utf-16", "utf-32")):
+        return b"\0" not in data and _BLANK.search(data) is not None
+    return codec != "utf-7"
+
+
+def _by_escapes(data: bytes, codec: str | None) -> _Found:
+    mended = iso2022.read(data, codec)
+    if mended.gaps and not data.isascii() and (text := _strict(data, "utf-8")) is not None:
+        return text, "utf-8", "utf-8", 0
+    return mended.text, codec or "iso2022_jp", "damaged" if mended.gaps else "superset", mended.gaps
+
+
+def _damaged(data: bytes, codec: str | None) -> _Found | None:
+    """Read octets that hold whole characters of the declared charset, with gaps; of UTF-8, where none is declared."""
+    if codec is None or codec == "ascii":
+        text = _mostly_utf8(data)
+        return None if text is None else (text, "utf-8", "damaged", text.count(GAP) - _gaps_written(data))
+    name = _SUPERSETS.get(codec, codec)
+    if name == "utf-16":
+        name = mending.byte_order(data)
+    if mending.is_multi_octet(name):
+        mended = mending.mend(data, name)
+    elif name == "utf-7":
+        mended = mending.mend_utf7(data)
+    else:
+        text = _SURROGATE.sub(GAP, data.decode(name, "replace"))
+        mended = Mended(text, text.count(GAP) - (_gaps_written(data) if name == "utf-8" else 0))
+    judged = mended.text[:_MOST_JUDGED]
+    if len(_ODD.findall(judged)) <= 2 * mending.whole_characters(judged, name) or _is_cut(data, name):
+        return mended.text, name, "damaged" if mended.gaps else "superset", mended.gaps
+    return None
+
+
+def _is_cut(data: bytes, codec: str) -> bool:
+    """Tell whether nothing is wrong but that the last character is not all there: two or three octets of UTF-8."""
+    try:
+        data.decode(codec)
+    except UnicodeDecodeError as error:
+        return codec == "utf-8" and error.reason == "unexpected end of data" and error.end - error.start > 1
+    return False
+
+
+def _gaps_written(data: bytes) -> int:
+    """Count the replacement characters that stand in UTF-8 itself."""
+    return data.count(GAP.encode())
+
+
+def _latin(data: bytes) -> _Found:
+    """Read octets of which nothing is known. QUIRK: Windows octets are more likely meant than control characters."""
+    text = _strict(data, "cp1252") if _WINDOWS_OCTET.search(data) else None
+    return (data.decode("latin-1"), "latin-1", "latin-1", 0) if text is None else (text, "cp1252", "latin-1", 0)
+
+
+def _with_windows(data: bytes, codec: str) -> tuple[str, str] | None:
+    """Read the octets 80 to 9F as Windows has them; None when it has no characters for them.
+
+    Where one of them is a letter, the whole text is Windows's: letters stand in other places there.
+    """
+    page = _WINDOWS[codec]
+    octets = bytes(set(data.translate(None, _NOT_WINDOWS)))
+    marks = _strict(octets, page)
+    if marks is None:
+        return None
+    whole = codec in _SAME_LAYOUT or any(mark.isalpha() for mark in marks if mark not in "ƒˆ")
+    text = _strict(data, page if whole else codec)
+    if text is None or whole:
+        return None if text is None else (text, page)
+    return text.translate(dict(zip(octets, marks, strict=True))), codec
 
 
 def decode_raw(data: bytes) -> str:
-    """Decode octets that declare no charset: UTF-8 when they are UTF-8, else latin-1. Source: RFC 6532 §3.2."""
+    """Decode octets that declare no charset: UTF-8, also with gaps where it is damaged, else latin-1.
+
+    Source: RFC 6532 §3.2.
+    """
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
-        return data.decode("latin-1")
+        return _mostly_utf8(data) or data.decode("latin-1")
+
+
+def _mostly_utf8(data: bytes) -> str | None:
+    """Read UTF-8 that nobody declared with gaps; None when no more of its octets are in whole characters than not."""
+    text = data.decode("utf-8", "replace")
+    whole = len(text.replace(GAP, "").encode().translate(None, _ASCII))
+    odd = len(data.translate(None, _ASCII)) - whole - len(GAP.encode()) * _gaps_written(data)
+    return text if whole > odd else None
 
 
 def _strict(data: bytes, codec: str | None) -> str | None:
+    """Read octets that are all in characters; None when some are in none, or Python's codec has let some pass."""
     try:
         text = None if codec is None else data.decode(codec)
     except (UnicodeError, LookupError):
         return None
-    return None if codec == "utf-7" and text and _SURROGATE.search(text) else text
+    passed = _PASSED.get(codec.partition("_")[0]) if codec else None
+    return None if passed and text and passed.search(text) else text
