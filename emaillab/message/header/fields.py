@@ -79,6 +79,13 @@ ONCE_FIELDS = _names("""
     content-transfer-encoding content-id content-description content-disposition
 """)
 
+# Names of further fields that are one word, or in small letters.  RFC 4021; what mailers write beside it
+FURTHER_FIELDS = _names("""
+    comments keywords encrypted approved control distribution expires importance lines newsgroups organization
+    organisation path precedence priority sensitivity status summary supersedes xref followup-to delivered-to
+    errors-to envelope-to list-id list-unsubscribe thread-topic thread-index user-agent auto-submitted
+""")
+
 # field := field-name ":" field-body CRLF, with folds     RFC 5322 §2.2; blanks before the colon, §4.5 (obsolete)
 LOGICAL_LINE = compiled(rb"[^\n]*+(?:\n[ \t][^\n]*+)*+\n?")
 _NAME = re.compile(r"[!-9;-~]{1,100}")
@@ -89,6 +96,14 @@ BLANK_LINE = re.compile(rb"\n\r?\n")
 _MBOX_LINE = re.compile(rb">?From (?![ \t]*:)[^\n]*\n?")
 _UUCP_LINE = re.compile(rb">From [^\n]*\n?")
 HEADER_BEGINS = re.compile(rb"[^\x00-\x20\x7f:]++[ \t]*+:|[ \t]|\r?\n")
+# Lines that are fields or folds, and a field that is one by its name: a text may well say "Note: bring a pen".
+_FIELDS = compiled(rb"(?:(?:[^\x00-\x20\x7f:]++[ \t]*+:|[ \t])[^\n]*+\n)*+")
+_NAMED_FIELD = re.compile(
+    rb"^(?:(?i:%b|x-[!-9;-~]+|content-[a-z-]+)|[A-Z][A-Za-z0-9]*(?:-[A-Z][A-Za-z0-9]*)+)[ \t]*:"
+    % b"|".join(sorted(name.encode() for name in ADDRESS_FIELDS | OPAQUE_FIELDS | ONCE_FIELDS | FURTHER_FIELDS)),
+    re.MULTILINE,
+)
+_CONTENT_TYPE = re.compile(rb"(?:\A|(?<=\n))(?i:content-type)[ \t]*:")
 _MESSAGE_ID = re.compile(rb"<[^<>\s]*+>")
 _ODD_OCTET = re.compile(rb"[\x00\x80-\xff]+|\r(?!\n)")
 _ONLY_BLANKS = re.compile(rb"\n[ \t]+\r?(?=\n|\Z)")
@@ -259,7 +274,8 @@ def header_extent(raw: bytes, start: int, limit: int) -> tuple[int, int | None]:
     """Find where the body starts: after the first empty line.
 
     Without an empty line, or when the first line is no field, the body starts at the first line that can be
-    neither a field nor a fold.
+    neither a field nor a fold. It starts before an empty line, too, at a delimiter that the header declares itself,
+    and at lines that can be no fields and that no field follows.
 
     Returns: the body's offset, and the offset where an empty line is missing, or None.
     Source: RFC 5322 §2.1.
@@ -270,7 +286,37 @@ def header_extent(raw: bytes, start: int, limit: int) -> tuple[int, int | None]:
     if begins[0] in (b"\n", b"\r\n"):
         return begins.end(), None
     blank = BLANK_LINE.search(raw, start, limit)
-    return (blank.end(), None) if blank else unended_header(raw, start, limit)
+    if blank is None:
+        return unended_header(raw, start, limit)
+    empty_line = blank.start() + 1
+    own = own_delimiter(raw, start, empty_line)
+    end = fields_end(raw, start, empty_line if own is None else own)
+    return (blank.end(), None) if end == empty_line else (end, end)
+
+
+def fields_end(raw: bytes, start: int, stop: int) -> int:
+    """Find where the fields of a header end, `stop` at the latest, lines among them that are none included."""
+    at = _FIELDS.match(raw, start, stop).end()  # type: ignore[union-attr]  # it matches no line, too
+    if at < stop:
+        for field in _NAMED_FIELD.finditer(raw, at, stop):
+            at = field.start()
+        at = _FIELDS.match(raw, at, stop).end()  # type: ignore[union-attr]
+    return at
+
+
+def own_delimiter(raw: bytes, start: int, stop: int) -> int | None:
+    """Find the line in a header that delimits the parts of the multipart which that header declares."""
+    if raw.find(b"\n--", start, stop) < 0:
+        return None
+    field = _CONTENT_TYPE.search(raw, max(start - 1, 0), stop)
+    value = LOGICAL_LINE.match(raw, field.end(), stop) if field else None
+    read = parse_parameters(value[0]) if value else None
+    if value is None or read is None or not read.value.lower().startswith("multipart/"):
+        return None
+    boundary = read.params.get("boundary", "").encode().rstrip(b" ")
+    line = re.compile(rb"\n--%b(?:--)?[ \t]*\r?(?=\n)" % re.escape(boundary)) if boundary else None
+    found = line.search(raw, value.end() - 1, stop) if line else None
+    return found.start() + 1 if found else None
 
 
 def unended_header(raw: bytes, start: int, limit: int) -> tuple[int, int | None]:

@@ -1,11 +1,11 @@
 """Which octets belong to which part, and which of its defects stand in them? What a picture of tree and octets needs.
 
 >>> from emaillab.message.mime.dissect import dissect
->>> letter = dissect(b"Subject: a\\r\\nno field\\r\\n\\r\\nna\\xc3\\xafve\\r\\n")
+>>> letter = dissect(b"Subject: a\\r\\nno field\\r\\nTo: b\\r\\n\\r\\nna\\xc3\\xafve\\r\\n")
 >>> for piece in pieces(letter):
 ...     print(piece.kind, piece.span, [defect.kind for defect in piece.defects])
-header (0, 24) ['header-line-without-colon']
-body (24, 32) ['8bit-octets-in-7bit']
+header (0, 31) ['header-line-without-colon']
+body (31, 39) ['8bit-octets-in-7bit']
 """
 
 from __future__ import annotations

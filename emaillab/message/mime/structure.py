@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Generic
 
-from emaillab.message.header.fields import HEADER_BEGINS, LOGICAL_LINE, mbox_lines
+from emaillab.message.header.fields import HEADER_BEGINS, LOGICAL_LINE, fields_end, mbox_lines
 from emaillab.message.mime.declared import (
     IDENTITY_ENCODINGS,
     KNOWN_ENCODINGS,
@@ -138,8 +138,12 @@ class Builder(Generic[AnyOutline]):
         """End what a delimiter line ends, and begin the part that it begins. Returns: where to search on."""
         # The line break before a delimiter belongs to it (RFC 2046 §5.1.1).
         start = line_start - (2 if self.raw[line_start - 2] == _CR else 1)
-        self.end_all(owner.depth + 1, start)
         part, children = owner.part, owner.children
+        if children and start < children[-1].start and owner.notes < _MOST_NOTES:
+            owner.notes += 1
+            done = "the part before it has nothing, not even a line break"
+            part.note("delimiter-without-line-break", line_start, "2046 §5.1.1", done)
+        self.end_all(owner.depth + 1, start)
         if not children:
             part.preamble_end = max(start, part.body_start)
         if closing:
@@ -160,9 +164,13 @@ class Builder(Generic[AnyOutline]):
         """Tell whether the line that begins at `at` is a delimiter of an open multipart."""
         if not self.raw.startswith(b"--", at):
             return False
+        return self.line_at(at) in self.lines
+
+    def line_at(self, at: int) -> bytes:
+        """Give the line that begins at `at`, without blanks at its end."""
         line_end = self.raw.find(b"\n", at)
         line = self.raw[at : line_end if line_end >= 0 else len(self.raw)]
-        return line.removesuffix(b"\r").rstrip(b" \t") in self.lines
+        return line.removesuffix(b"\r").rstrip(b" \t")
 
     def note_look_alike(self, text: bytes, at: int) -> None:
         """Record a line that begins like the innermost delimiter but is longer."""
@@ -210,60 +218,94 @@ class Builder(Generic[AnyOutline]):
         """Read a header line by line: it has an mbox line, no empty line, lines that are no fields, odd values."""
         raw, start = self.raw, part.header_start
         if start < self.barren_until:
-            return self.read_unended_header(part, mbox)
+            return self.read_unended_header(part, self.step_over_mbox_lines(part) if mbox else start)
         mark = _LANDMARK.search(raw, start - 1) if start else _FIRST_LANDMARK.match(raw) or _LANDMARK.search(raw)
         no_landmark = mark is None or mark.start() > start or mark.lastindex == _DASHES
         if no_landmark and not HEADER_BEGINS.match(raw, start):
-            if mbox and self.step_over_mbox_lines(part):
-                return self.read_odd_header(part, False)
-            return self.read_unended_header(part, False)
-        if not self.follow_landmarks(part, mark):
-            self.read_unended_header(part, False)
+            first = self.step_over_mbox_lines(part) if mbox else start
+            if first == start:
+                return self.read_unended_header(part, start)
+            start = first
+            mark = _LANDMARK.search(raw, start - 1)
+            no_landmark = mark is None or mark.start() > start or mark.lastindex == _DASHES
+            if no_landmark and not HEADER_BEGINS.match(raw, start):
+                return self.read_unended_header(part, start)
+        stop, is_blank = self.follow_landmarks(part, mark)
+        if stop < 0:
+            return self.read_unended_header(part, start)
+        end = fields_end(raw, start, stop)
+        if end < stop or not is_blank:
+            self.end_header(part, start, end)
         return None
 
-    def follow_landmarks(self, part: AnyOutline, mark: re.Match[bytes] | None) -> bool:
-        """Go from one line that matters to the next. Returns: whether an empty line ends the header."""
+    def follow_landmarks(self, part: AnyOutline, mark: re.Match[bytes] | None) -> tuple[int, bool]:
+        """Go from one line that matters to the next, up to the empty line or the delimiter that the header declares.
+
+        Returns: where that line begins, or -1 when there is none, and whether it is the empty one.
+        """
         raw, search = self.raw, _LANDMARK.search
+        own: bytes | None = None
         while mark is not None:
-            kind = mark.lastindex
+            kind, line_start = mark.lastindex, mark.start(mark.lastindex or 0)
             if kind == _BLANK:
                 part.body_start = mark.end()
-                return True
+                return line_start, True
             if kind == _DASHES:
-                if self.is_delimiter(mark.end() - 2):
+                if self.is_delimiter(line_start):
                     break
+                if part.type_at >= 0:
+                    own = self.own_delimiter(part, line_start) if own is None else own
+                    if own and self.line_at(line_start).removesuffix(b"--") == own:
+                        self.barren_until = line_start
+                        return line_start, False
             elif kind == _TYPE and part.type_at < 0:  # the first of several fields counts
                 part.type_at = mark.end()
             elif kind == _ENCODING and part.encoding_at < 0:
                 part.encoding_at = mark.end()
             mark = search(raw, mark.end())
         self.barren_until = len(raw) + 1 if mark is None else mark.end() - 2
-        return False
+        return -1, False
 
-    def step_over_mbox_lines(self, part: AnyOutline) -> bool:
-        """Let the header begin after the "From " line of an mbox file. Returns: whether there is one."""
+    def own_delimiter(self, part: AnyOutline, end: int) -> bytes:
+        """Give the delimiter that a header up to `end` declares, empty when it declares no multipart."""
+        part.body_start = end
+        content = read_content(part)
+        boundary = self.boundary_octets(part).rstrip(b" ") if content.value.lower().startswith("multipart/") else b""
+        return b"--" + boundary if boundary else b""
+
+    def step_over_mbox_lines(self, part: AnyOutline) -> int:
+        """Let the fields begin after the "From " line of an mbox file. Returns: where they begin.
+
+        In an enclosed message such a line has no business: it is part of the header.
+        """
         lines = mbox_lines(self.raw, part.start)
-        if lines:
-            part.header_start = lines[-1][1]
-            for line in lines[1:2]:
-                part.note("uucp-from-line", line[0], "976 §2", "stepped over; the header begins after it")
-        return bool(lines)
+        if not lines:
+            return part.header_start
+        if part.parent is not None:
+            part.note("mbox-line-in-message", lines[0][0], "2046 §5.2.1", "stepped over; part of the header")
+            return lines[-1][1]
+        part.header_start = lines[-1][1]
+        for line in lines[1:2]:
+            part.note("uucp-from-line", line[0], "976 §2", "stepped over; the header begins after it")
+        return part.header_start
 
-    def read_unended_header(self, part: AnyOutline, mbox: bool) -> None:
+    def read_unended_header(self, part: AnyOutline, start: int) -> None:
         """Read a header without an empty line: the body starts at the first line that can be no field and no fold."""
-        if mbox:
-            self.step_over_mbox_lines(part)
-        raw, start = self.raw, part.header_start
-        at = start
+        raw, at = self.raw, start
         while at < len(raw) and HEADER_BEGINS.match(raw, at) and not self.is_delimiter(at):
             line = LOGICAL_LINE.match(raw, at)
             at = line.end() if line else len(raw)
-        part.body_start = at
-        if start < len(raw) and not (at == start and self.is_delimiter(at)):
-            part.note("missing-blank-line", at, "5322 §2.1", "the body begins here")
+        self.end_header(part, start, at)
+
+    def end_header(self, part: AnyOutline, start: int, end: int) -> None:
+        """Let a header end where no empty line ends it, and read again what stands in it up to there."""
+        raw = self.raw
+        part.body_start = end
+        if start < len(raw) and not (end == start and self.is_delimiter(end)):
+            part.note("missing-blank-line", end, "5322 §2.1", "the body begins here")
         part.type_at = part.encoding_at = -1
-        marks = list(_LANDMARK.finditer(raw, max(start - 1, 0), at))
-        if start == 0 and (first := _FIRST_LANDMARK.match(raw, 0, at)):
+        marks = list(_LANDMARK.finditer(raw, max(start - 1, 0), end))
+        if start == 0 and (first := _FIRST_LANDMARK.match(raw, 0, end)):
             marks.insert(0, first)
         for mark in reversed(marks):  # so that the first field of a name counts
             if mark.lastindex == _TYPE:
