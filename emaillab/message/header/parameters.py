@@ -12,25 +12,29 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from emaillab.message.header.tokens import comment_end, unfold, unquote
+from emaillab.message.header.tokens import closed_comments, unfold, unquote
 from emaillab.message.octets.charsets import decode_raw, decode_text
 from emaillab.message.octets.defects import Defect, limited
 from emaillab.message.octets.patterns import compiled
 
 RFC_2231 = "2231 §3"
-# How many numbered pieces of one value are joined at most, and how many parameters, or pieces of such, are read.
+# How many numbered pieces of one value are joined at most.
 MOST_PIECES = 10_000
 MOST_PARAMETERS = 2 * MOST_PIECES
 _PIECE_OCTETS = 60
 
 # parameter := attribute "=" value;  attribute := 1*attribute-char ["*" 1*DIGIT] ["*"]     RFC 2045 §5.1, RFC 2231 §7
-_ATTRIBUTE = re.compile(rb"([^\s;=()\"*]+)(?:\*(\d{1,6}))?(\*)?[ \t\r\n]*=[ \t\r\n]*")
+_ATTRIBUTE = compiled(rb"([^\s;=()\"*]++)(?:\*(\d{1,6}+))?+(\*)?+")
 _QUOTED = compiled(rb'"(?:[^"\\]|\\.)*+("?)', re.DOTALL)
-# QUIRK: blanks and specials in values that should be quoted; a comment begins only after a blank.
-_BARE = compiled(rb"[^;\s]*+(?:[ \t\r\n]++(?!\()[^;\s]++)*+")
-_BLANKS = re.compile(rb"[ \t\r\n;]+")
+# QUIRK: blanks and specials in values that should be quoted, but no comment, and no parameter without its semicolon.
+_WORD = compiled(rb"[^;\s(]++")
+_NEXT_PARAMETER = re.compile(rb"[A-Za-z][A-Za-z-]*(?:\*\d{1,6})?\*?=")
+# QUIRK: names of files hold blanks, parentheses and quotation marks, and are not quoted.
+_FILE_NAMES = frozenset((b"filename", b"name"))
+_UP_TO_SEMICOLON = compiled(rb"[^;]*+")
+_BLANKS = re.compile(rb"[ \t\r\n]+")
+_SEMICOLONS = re.compile(rb"[ \t\r\n;]+")
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
-_VALUE = compiled(rb"[^;\s(]*+(?:[ \t]*/[ \t]*[^;\s(]++)?+")
 # attribute-char: any ASCII character but SPACE, CTLs, "*", "'", "%" and tspecials     RFC 2231 §7
 _ATTRIBUTE_CHARS = frozenset(b"!#$&+-.^_`{|}~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 # Most fields need no more than this: token values and plain quoted strings, all ASCII, each name once.
@@ -72,58 +76,135 @@ def parse_parameters(body: bytes, at: int = 0) -> Parameters:
         params = {name.lower(): quoted or bare for name, quoted, bare in found}
         if len(params) == len(found):
             return Parameters(simple[1].decode("ascii"), params, ())
-    defects: list[Defect] = []
-    start = _skip(body, 0)
-    head = _VALUE.match(body, start)
-    value = decode_raw(b"".join(head[0].split())) if head else ""
-    pieces = _scan(body, head.end() if head else start, at, defects)
-    params = {name: _assemble(name, found, defects) for name, found in pieces.items()}
-    return Parameters(value, params, limited(defects))
+    return _Scanner(body, at).read()
 
 
-def _skip(body: bytes, at: int) -> int:
-    """Step over blanks, semicolons and comments."""
-    while at < len(body):
-        blanks = _BLANKS.match(body, at)
-        if blanks:
-            at = blanks.end()
-        elif body[at : at + 1] == b"(":
-            at = comment_end(body, at)
-        else:
-            break
-    return at
+class _Scanner:
+    """Goes once over a field that is not of the simplest kind."""
 
+    def __init__(self, body: bytes, at: int) -> None:
+        self.body, self.at = body, at
+        self.cursor = 0
+        self.closings = closed_comments(body)
+        self.defects: list[Defect] = []
 
-def _scan(body: bytes, start: int, at: int, defects: list[Defect]) -> dict[str, list[_Piece]]:
-    pieces: dict[str, list[_Piece]] = {}
-    cursor = _skip(body, start)
-    for _ in range(MOST_PARAMETERS):
-        if cursor >= len(body):
-            break
-        attribute = _ATTRIBUTE.match(body, cursor)
-        if attribute is None:
-            defects.append(Defect("parameter-unreadable", at + cursor, "2045 §5.1", "skipped to the next ';'"))
-            semicolon = body.find(b";", cursor)
-            cursor = len(body) if semicolon < 0 else _skip(body, semicolon)
-            continue
-        text, end = _value(body, attribute.end(), at, defects)
-        number = None if attribute[2] is None else int(attribute[2])
-        name = decode_raw(attribute[1]).lower()
-        pieces.setdefault(name, []).append(_Piece(at + cursor, number, attribute[3] is not None, text))
-        cursor = _skip(body, end)
-    else:
-        defects.append(Defect("too-many-parameters", at + cursor, "none; a limit for safety", "the rest is not read"))
-    return pieces
+    def read(self) -> Parameters:
+        """Read the main value and the parameters. Changes the scanner, which is then at the end."""
+        self.skip(_SEMICOLONS)
+        value = decode_raw(self.main_value())
+        params = {name: _assemble(name, found, self.defects) for name, found in self.pieces().items()}
+        return Parameters(value, params, limited(self.defects))
 
+    def note(self, kind: str, at: int, rfc: str, done: str) -> None:
+        """Change the scanner: record what is wrong."""
+        self.defects.append(Defect(kind, self.at + at, rfc, done))
 
-def _value(body: bytes, start: int, at: int, defects: list[Defect]) -> tuple[bytes, int]:
-    quoted = _QUOTED.match(body, start)
-    if quoted:
-        if not quoted[1]:
-            defects.append(Defect("quoted-string-unclosed", at + start, "5322 §3.2.4", "closed at the field's end"))
-        return unquote(quoted[0]), quoted.end()
-    bare = _BARE.match(body, start)
-    return (unfold(bare[0]), bare.end()) if bare else (b"", start)
+    def skip(self, blanks: re.Pattern[bytes] = _BLANKS) -> None:
+        """Step over blanks and comments, and over semicolons with `_SEMICOLONS`."""
+        while self.cursor < len(self.body):
+            found = blanks.match(self.body, self.cursor)
+            end = found.end() if found else self.closings.get(self.cursor)
+            if end is None:
+                return
+            self.cursor = end
+
+    def begins(self, mark: bytes) -> bool:
+        """Tell whether this stands here."""
+        return self.body.startswith(mark, self.cursor)
+
+    def main_value(self) -> bytes:
+        """Read what stands before the parameters, comments and folds in it left out; nothing, if a parameter stands."""
+        if quoted := _QUOTED.match(self.body, self.cursor):  # QUIRK: `"text/plain"`
+            self.cursor = quoted.end()
+            return unquote(quoted[0]).strip()
+        start, words = self.cursor, [b""]
+        if self.attribute() is not None:
+            self.cursor = start
+            return b""
+        self.cursor = start
+        while word := _WORD.match(self.body, self.cursor):
+            words.append(word[0])
+            self.cursor = word.end()
+            self.skip()
+            if not self.begins(b"/") and not word[0].endswith(b"/"):
+                break
+        return b"".join(words)
+
+    def attribute(self) -> re.Match[bytes] | None:
+        """Read a parameter's name, and step over the sign behind it; None where none stands."""
+        found = _ATTRIBUTE.match(self.body, self.cursor)
+        if found is None:
+            return None
+        self.cursor = found.end()
+        self.skip()
+        if not self.begins(b"="):
+            return None
+        self.cursor += 1
+        return found
+
+    def pieces(self) -> dict[str, list[_Piece]]:
+        """Read the parameters, each in the pieces in which it is given."""
+        pieces: dict[str, list[_Piece]] = {}
+        self.skip(_SEMICOLONS)
+        for _ in range(MOST_PARAMETERS):
+            start = self.cursor
+            if start >= len(self.body):
+                return pieces
+            attribute = self.attribute()
+            if attribute is None:
+                self.pass_over(start)
+                continue
+            text = self.value(attribute[1].lower())
+            number = None if attribute[2] is None else int(attribute[2])
+            piece = _Piece(self.at + start, number, attribute[3] is not None, text)
+            pieces.setdefault(decode_raw(attribute[1]).lower(), []).append(piece)
+            self.skip(_SEMICOLONS)
+        self.note("too-many-parameters", self.cursor, "none; a limit for safety", "the rest is not read")
+        return pieces
+
+    def pass_over(self, start: int) -> None:
+        """Step over what is no parameter: a parenthesis that is never closed, or all up to the semicolon."""
+        if self.body.startswith(b"(", start):
+            self.note("unclosed-comment", start, "5322 §3.2.2", "read on as if it did not begin")
+            self.cursor = start + 1
+            return
+        self.note("parameter-unreadable", start, "2045 §5.1", "skipped to the next ';'")
+        semicolon = self.body.find(b";", start)
+        self.cursor = len(self.body) if semicolon < 0 else semicolon
+        self.skip(_SEMICOLONS)
+
+    def value(self, name: bytes) -> bytes:
+        """Read a parameter's value; that of a file name as it stands, up to the semicolon."""
+        blanks = _BLANKS.match(self.body, self.cursor)
+        start = blanks.end() if blanks else self.cursor
+        self.skip()
+        quoted = _QUOTED.match(self.body, self.cursor)
+        if quoted:
+            if not quoted[1]:
+                self.note("quoted-string-unclosed", self.cursor, "5322 §3.2.4", "closed at the field's end")
+            self.cursor = quoted.end()
+            return unquote(quoted[0])
+        if name in _FILE_NAMES:
+            bare = _UP_TO_SEMICOLON.match(self.body, start)
+            self.cursor = bare.end() if bare else start
+            return unfold(bare[0]).rstrip(b" \t\r\n") if bare else b""
+        return self.bare_value()
+
+    def bare_value(self) -> bytes:
+        """Read words up to a semicolon, a comment, or another parameter."""
+        start = end = self.cursor
+        while self.cursor < len(self.body):
+            if word := _WORD.match(self.body, self.cursor):
+                self.cursor = end = word.end()
+            elif self.begins(b"(") and self.cursor not in self.closings:
+                self.cursor = end = self.cursor + 1
+            elif blanks := _BLANKS.match(self.body, self.cursor):
+                self.cursor = blanks.end()
+                if _NEXT_PARAMETER.match(self.body, self.cursor):
+                    break
+            else:
+                break
+        return unfold(self.body[start:end])
 
 
 def _assemble(name: str, pieces: list[_Piece], defects: list[Defect]) -> str:

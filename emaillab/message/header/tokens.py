@@ -46,6 +46,18 @@ def comment_end(body: bytes, start: int) -> int:
     return len(body)
 
 
+def closed_comments(body: bytes) -> dict[int, int]:
+    """Find the offset after each comment that is closed, by the offset where it begins; nested ones too."""
+    closings: dict[int, int] = {}
+    waiting: list[int] = []
+    for mark in _COMMENT_MARK.finditer(body) if b"(" in body else ():
+        if mark[0] == b"(":
+            waiting.append(mark.start())
+        elif mark[0] == b")" and waiting:
+            closings[waiting.pop()] = mark.end()
+    return closings
+
+
 def strip_comments(body: bytes) -> bytes:
     """Replace every comment, nested ones too, by one blank. Source: RFC 5322 §3.2.2."""
     if b"(" not in body:

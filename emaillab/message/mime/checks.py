@@ -45,6 +45,9 @@ def _declared(part: Entity) -> Iterator[Defect]:
     content, disposition = part.content, part.content_disposition
     yield from content.defects
     yield from disposition.defects
+    if disposition.params and not disposition.value:
+        at = part.header["content-disposition"].span[0]
+        yield Defect("disposition-missing", at, "2183 §2", "read as none; its parameters count")
     type_at = _line_of(part, part.type_at)
     if part.type_at >= 0 and part.declared_type != content.value.lower():
         yield Defect("content-type-unreadable", type_at, "2045 §5.2", f"read as {part.declared_type}")

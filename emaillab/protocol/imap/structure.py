@@ -185,7 +185,8 @@ def _placement(part: Part) -> list[bytes]:
     disposition = b"NIL"
     if field is not None:
         value, params, _ = parse_parameters(field.body)
-        disposition = b"(%b %b)" % (_label(value), _params(params))
+        if value or params:  # QUIRK: some write parameters only; what is unknown is an attachment (RFC 2183 §2.8)
+            disposition = b"(%b %b)" % (_label(value or "attachment"), _params(params))
     languages = part.header.get("Content-Language")
     tags = [tag.strip(b" \t") for tag in languages.body.split(b",")] if languages else []
     language = b"(" + b" ".join(map(_string, tags)) + b")" if any(tags) else b"NIL"
