@@ -161,7 +161,7 @@ def _words(shown: list[Row], total: int) -> list[str]:
             facts = [_name(row.part), row.part.encoding]
             if row.part.filename is not None:
                 facts.append(repr(row.part.filename))
-            if not row.part.children and row.part.encoding not in IDENTITY_ENCODINGS:
+            if not row.part.children and row.part.acting_encoding not in IDENTITY_ENCODINGS:
                 facts.append(f"{len(row.part.decoded)} octets decoded")
             told.append(lead + " ".join(facts))
         if row.span is not None:

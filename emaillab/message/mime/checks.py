@@ -13,11 +13,13 @@ import re
 from collections.abc import Iterator
 
 from emaillab.message.header.parameters import Parameters
+from emaillab.message.mime.declared import IDENTITY_ENCODINGS, KNOWN_ENCODINGS, READ_ENCODINGS
 from emaillab.message.mime.entity import Entity
 from emaillab.message.octets.charsets import python_codec
 from emaillab.message.octets.defects import Defect
 from emaillab.message.octets.encodings import base64_defects, quoted_printable_defects
 from emaillab.message.octets.lines import find_long_line, line_ends
+from emaillab.message.octets.uuencode import uuencode_defects
 
 _BARE_CR = re.compile(rb"\r(?!\n)")
 _BARE_LF = re.compile(rb"(?<!\r)\n")
@@ -67,13 +69,17 @@ def _line_of(part: Entity, at: int) -> int:
 
 
 def _encoding(part: Entity) -> Iterator[Defect]:
-    encoding, kind = part.encoding, part.declared_type
+    encoding, kind = part.acting_encoding, part.declared_type
     if part.encoding_at < 0:
         return
     at = _line_of(part, part.encoding_at)
-    if encoding not in ("7bit", "8bit", "binary", "base64", "quoted-printable"):
+    if encoding not in READ_ENCODINGS:
         yield Defect("encoding-unknown", at, "2045 §6.4", "read as application/octet-stream, octets as they are")
-    elif encoding in ("base64", "quoted-printable"):
+    elif encoding not in KNOWN_ENCODINGS:
+        yield Defect("encoding-not-standard", at, "2045 §6.3", f"decoded as {encoding}")
+    elif encoding != part.encoding:
+        yield Defect("encoding-misspelled", at, "2045 §6.1", f"read as {encoding}")
+    if encoding in READ_ENCODINGS - IDENTITY_ENCODINGS:
         if kind.startswith("multipart/"):
             yield Defect("encoded-multipart", at, "2045 §6.4", "read as if 7bit")
         elif kind in ("message/rfc822", "message/partial", "message/external-body"):
@@ -107,17 +113,19 @@ def _mixed_line_ends(part: Entity) -> Iterator[Defect]:
 
 def _body(part: Entity) -> Iterator[Defect]:
     start, end = part.body_span
-    body, encoding = part.raw[start:end], part.encoding
+    body, encoding = part.raw[start:end], part.acting_encoding
     if encoding == "base64":
         yield from base64_defects(body, start)
     elif encoding == "quoted-printable":
         yield from quoted_printable_defects(body, start)
+    elif encoding == "uuencode":
+        yield from uuencode_defects(body, start)
     elif encoding in ("7bit", "8bit"):
         yield from _unencoded(part, body, start)
 
 
 def _unencoded(part: Entity, body: bytes, start: int) -> Iterator[Defect]:
-    if part.encoding == "7bit" and not body.isascii():
+    if part.acting_encoding == "7bit" and not body.isascii():
         odd = _BEYOND_ASCII.search(body)
         yield Defect("8bit-octets-in-7bit", start + (odd.start() if odd else 0), "2045 §2.7", "kept as they are")
     nul = body.find(b"\0")

@@ -18,9 +18,22 @@ from emaillab.message.octets.patterns import compiled
 
 IDENTITY_ENCODINGS = frozenset(("7bit", "8bit", "binary"))
 KNOWN_ENCODINGS = IDENTITY_ENCODINGS | {"base64", "quoted-printable"}
+# QUIRK: uuencode came before MIME and is still declared; no RFC defines it.
+READ_ENCODINGS = KNOWN_ENCODINGS | {"uuencode"}
 
 # token "/" token     RFC 2045 §5.1
 _TYPE = re.compile(r"[^\s()<>@,;:\\\"/\[\]?=]+/[^\s()<>@,;:\\\"/\[\]?=]+\Z")
+# QUIRK: `8 bit`, `7-bit`, `"quoted-printable"`, `x-uue`: an encoding is known by its letters and digits.
+_NOT_IN_NAMES = re.compile("[^a-z0-9]+")
+_BY_LETTERS = {_NOT_IN_NAMES.sub("", name): name for name in READ_ENCODINGS} | {
+    "7bits": "7bit",
+    "8bits": "8bit",
+    "xuuencode": "uuencode",
+    "xuuencoded": "uuencode",
+    "uuencoded": "uuencode",
+    "xuue": "uuencode",
+    "uue": "uuencode",
+}
 _FOLDED_VALUE = compiled(rb"[^\n]*+(?:\n[ \t][^\n]*+)*+")
 # `\n` stands first, outside the part that ignores case, so that `re` leaps from line to line.
 _DISPOSITION = re.compile(rb"\n(?i:content-disposition)[ \t]*:")
@@ -50,12 +63,23 @@ def declared_type(part: Outline) -> str:
 
 
 def declared_encoding(part: Outline) -> str:
-    """Return the Content-Transfer-Encoding in lower case, "7bit" when there is none. Source: RFC 2045 §6.1."""
+    """Return the Content-Transfer-Encoding as written, in lower case, "7bit" when there is none.
+
+    Source: RFC 2045 §6.1.
+    """
     if part.encoding_at < 0:
         return "7bit"
     value = strip_comments(_value(part, part.encoding_at))
     words = value.decode("latin-1").lower().replace(";", " ").split()
-    return words[0] if words else "7bit"
+    written = " ".join(words)
+    if words and acting_encoding(written) not in READ_ENCODINGS and words[0] in READ_ENCODINGS:
+        return words[0]
+    return written or "7bit"
+
+
+def acting_encoding(written: str) -> str:
+    """Name the encoding to decode by, in its proper spelling; what is unknown stays as written."""
+    return written if written in READ_ENCODINGS else _BY_LETTERS.get(_NOT_IN_NAMES.sub("", written), written)
 
 
 def _read(part: Outline, at: int) -> Parameters:

@@ -19,7 +19,8 @@ from emaillab.message.header.encoded_words import decode_words
 from emaillab.message.header.fields import Header
 from emaillab.message.header.parameters import Parameters
 from emaillab.message.mime.declared import (
-    KNOWN_ENCODINGS,
+    READ_ENCODINGS,
+    acting_encoding,
     declared_encoding,
     declared_type,
     read_content,
@@ -29,6 +30,13 @@ from emaillab.message.mime.filenames import safe_name
 from emaillab.message.mime.outline import Outline
 from emaillab.message.octets.charsets import TextDecoding, decode_text
 from emaillab.message.octets.encodings import decode_base64, decode_quoted_printable
+from emaillab.message.octets.uuencode import decode_uuencode
+
+_DECODERS = {
+    "base64": decode_base64,
+    "quoted-printable": decode_quoted_printable,
+    "uuencode": decode_uuencode,
+}
 
 
 class _Readings:
@@ -132,7 +140,7 @@ class Entity(Outline):
 
         Source: RFC 2045 §5.2, §6.4.
         """
-        if self.encoding_at >= 0 and self.encoding not in KNOWN_ENCODINGS:
+        if self.encoding_at >= 0 and self.acting_encoding not in READ_ENCODINGS:
             return "application/octet-stream"
         return self.declared_type
 
@@ -149,10 +157,18 @@ class Entity(Outline):
 
     @property
     def encoding(self) -> str:
-        """Give the Content-Transfer-Encoding in lower case, "7bit" when there is none. Source: RFC 2045 §6.1."""
+        """Give the Content-Transfer-Encoding as written, in lower case, "7bit" when there is none.
+
+        Source: RFC 2045 §6.1.
+        """
         if self.encoding_seen is None:
             self.encoding_seen = declared_encoding(self)
         return self.encoding_seen
+
+    @property
+    def acting_encoding(self) -> str:
+        """Give the encoding by which the body is read: `encoding`, or the known one of which that is a misspelling."""
+        return acting_encoding(self.encoding)
 
     @property
     def disposition(self) -> str | None:
@@ -180,10 +196,8 @@ class Entity(Outline):
         body = self.raw[self.body_start : self.end]
         if self.children or self.encoding_at < 0 or self.is_multipart:
             return body
-        encoding = self.encoding
-        if encoding == "base64":
-            return decode_base64(body)
-        return decode_quoted_printable(body) if encoding == "quoted-printable" else body
+        decode = _DECODERS.get(self.acting_encoding)
+        return body if decode is None else decode(body)
 
     @property
     def text(self) -> str:

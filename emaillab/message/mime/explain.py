@@ -278,7 +278,7 @@ def _line(raw: bytes, span: Span, offset: int) -> Span:
 
 
 def _in_body(part: Entity, offset: int) -> _Element:
-    encoding = part.encoding
+    encoding = part.acting_encoding
     if encoding == "base64":
         return _in_base64(part, offset)
     if encoding == "quoted-printable":

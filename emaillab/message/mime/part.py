@@ -92,7 +92,7 @@ class Part(Entity):
     def _line(self) -> str:
         start, end = self.body_span
         facts = [self.number or "message", self.content_type, self.encoding, f"{end - start} octets"]
-        if not self.children and self.encoding not in IDENTITY_ENCODINGS:
+        if not self.children and self.acting_encoding not in IDENTITY_ENCODINGS:
             facts.append(f"{len(self.decoded)} decoded")
         if self.filename is not None:
             facts.append(repr(self.filename))

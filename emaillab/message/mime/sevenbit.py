@@ -57,14 +57,14 @@ def _changes(part: Part) -> list[Change]:
     _require_seven_bits(part.raw, part.header_span, part)
     start, end = part.body_span
     body = part.raw[start:end]
-    if part.encoding not in IDENTITY_ENCODINGS:
+    if part.acting_encoding not in IDENTITY_ENCODINGS:
         if not body.isascii():
             raise NotConvertible(f"{_name(part)} declares {part.encoding} and has 8-bit octets")
         return []
     if part.children:
         # A multipart declares what its most demanding part needs (RFC 2045 §6.4); after conversion that is 7bit.
         return [_declaration(part, "7bit")] if part.header.get("Content-Transfer-Encoding") else []
-    if body.isascii() and part.encoding != "binary":
+    if body.isascii() and part.acting_encoding != "binary":
         return []
     encoding = best_encoding(body)
     encoded = {"base64": encode_base64, "quoted-printable": encode_quoted_printable}.get(encoding, bytes)(body)

@@ -22,6 +22,8 @@ from emaillab.message.header.fields import HEADER_BEGINS, LOGICAL_LINE, fields_e
 from emaillab.message.mime.declared import (
     IDENTITY_ENCODINGS,
     KNOWN_ENCODINGS,
+    READ_ENCODINGS,
+    acting_encoding,
     declared_encoding,
     declared_type,
     read_content,
@@ -322,8 +324,8 @@ class Builder(Generic[AnyOutline]):
         if not embedded and not kind.startswith("multipart/"):
             return False
         if part.encoding_at >= 0:
-            encoding = part.encoding_seen or declared_encoding(part)
-            if encoding not in (IDENTITY_ENCODINGS if embedded else KNOWN_ENCODINGS):
+            encoding = acting_encoding(part.encoding_seen or declared_encoding(part))
+            if encoding not in (IDENTITY_ENCODINGS if embedded else READ_ENCODINGS):
                 return False
         if len(self.open) >= self.max_depth or self.parts >= self.max_parts:
             what = "nesting-too-deep" if len(self.open) >= self.max_depth else "too-many-parts"

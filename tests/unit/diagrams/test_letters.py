@@ -21,12 +21,13 @@ def letter(name: str, date: str, answers: str = "", writer: str = "Alice <a@crep
 
 
 def test_every_line_has_its_note() -> None:
-    raw = b"Received: from a\r\n\tby b; now\r\nFrom: a@crepes.fr\r\nnonsense\r\n\r\nHi\r\n\r\nBob\r\n"
+    raw = b"Received: from a\r\n\tby b; now\r\nFrom: a@crepes.fr\r\nnonsense\r\nTo: b@b.org\r\n\r\nHi\r\n\r\nBob\r\n"
     assert [line.note for line in lines_of(raw)] == [
         "field Received",
         "Received goes on",
         "field From",
         "no field",
+        "field To",
         "the header ends",
         "body",
         "",
