@@ -30,7 +30,7 @@ from emaillab.message.header.addresses import (
 from emaillab.message.header.dates import Date, parse_date
 from emaillab.message.header.encoded_words import decode_words, word_defects
 from emaillab.message.header.parameters import Parameters, parse_parameters
-from emaillab.message.header.tokens import strip_comments, unfold
+from emaillab.message.header.tokens import closed_comments, comment_end, strip_comments, unfold
 from emaillab.message.octets.charsets import decode_raw
 from emaillab.message.octets.defects import Defect, Span, limited
 from emaillab.message.octets.lines import find_long_line
@@ -105,6 +105,7 @@ _NAMED_FIELD = re.compile(
 )
 _CONTENT_TYPE = re.compile(rb"(?:\A|(?<=\n))(?i:content-type)[ \t]*:")
 _MESSAGE_ID = re.compile(rb"<[^<>\s]*+>")
+_ID_OR_COMMENT = re.compile(rb"(?P<id><[^<>\s]*+>)|(?P<comment>\()|\\.", re.DOTALL)
 _ODD_OCTET = re.compile(rb"[\x00\x80-\xff]+|\r(?!\n)")
 _ONLY_BLANKS = re.compile(rb"\n[ \t]+\r?(?=\n|\Z)")
 
@@ -413,5 +414,17 @@ def _is_utf8(data: bytes) -> bool:
 
 
 def parse_message_ids(body: bytes) -> list[bytes]:
-    """Find the message identifiers, angle brackets and all; compare them octet by octet. Source: RFC 5322 §3.6.4."""
-    return _MESSAGE_ID.findall(strip_comments(body))
+    """Find the message identifiers, angle brackets and all; compare them octet by octet. Source: RFC 5322 §3.6.4.
+
+    QUIRK: an identifier may hold parentheses, which no identifier should; they begin no comment. A parenthesis that is
+    never closed begins none either.
+    """
+    if b"(" not in body:
+        return _MESSAGE_ID.findall(body)
+    closings = closed_comments(body)
+    found, at = [], 0
+    while token := _ID_OR_COMMENT.search(body, at):
+        at = closings.get(token.start(), token.end()) if token["comment"] else token.end()
+        if token["id"]:
+            found.append(token["id"])
+    return found

@@ -34,7 +34,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from emaillab.message.header.dates import parse_date
-from emaillab.message.header.fields import Header, parse_header, parse_message_ids
+from emaillab.message.header.fields import Field, parse_header, parse_message_ids
 from emaillab.message.mime.dissect import dissect
 from emaillab.message.mime.part import Part
 from emaillab.message.mime.source import Source
@@ -45,6 +45,15 @@ STATUS_TYPES = ("message/delivery-status", "message/global-delivery-status")
 LETTER_TYPES = ("message/rfc822", "message/global", "text/rfc822-headers", "message/global-headers")
 
 _EMPTY_LINES = re.compile(rb"\n(?:[ \t]*\r?\n)+")
+_OF_RECIPIENT = frozenset(
+    (
+        *("original-recipient", "final-recipient", "action", "status", "remote-mta", "diagnostic-code"),
+        *("last-attempt-date", "final-log-id", "will-retry-until"),
+    )
+)
+"""RFC 3464 §2.3"""
+_ANGLED = re.compile(r"<([^<>]+)>")
+_COMMENT_BEHIND = re.compile(r" +\([^()]*\)$")
 _STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")  # RFC 3463 §2
 
 
@@ -103,35 +112,74 @@ def read_report(source: Source | Part) -> Report | None:
     status = next((part for part in parts if part.content_type in STATUS_TYPES), None)
     if status is None:
         return None
-    blocks = [parse_header(block) for block in _EMPTY_LINES.split(status.decoded.strip() + b"\r\n") if block]
-    of_message, of_recipients = (blocks[0], blocks[1:]) if blocks else (parse_header(b""), [])
-    arrival = of_message.get("Arrival-Date")
+    of_message, of_recipients = _parted(status.decoded)
+    arrival = of_message.get("arrival-date")
     date = parse_date(arrival.body) if arrival else None
     return Report(
-        _typed(of_message, "Reporting-MTA"),
+        _typed(of_message, "reporting-mta"),
         date.utc if date else None,
-        tuple(_recipient(block) for block in of_recipients if block.get("Final-Recipient") or block.get("Action")),
+        tuple(map(_recipient, of_recipients)),
         _returned(parts[parts.index(status) + 1 :]),
     )
 
 
-def _recipient(block: Header) -> RecipientReport:
-    status = _STATUS.search(block.text("Status"))
+_Fields = dict[str, Field]
+
+
+def _parted(octets: bytes) -> tuple[_Fields, list[_Fields]]:
+    """Part the fields about the letter from those about each recipient.
+
+    QUIRK: the empty lines between them may be missing, and others be there; so the fields' names count.
+    """
+    of_message: _Fields = {}
+    of_recipients: list[_Fields] = []
+    for block in _EMPTY_LINES.split(octets.strip() + b"\r\n"):
+        for field in parse_header(block, 0, len(block)):
+            name = field.name.lower()
+            if not of_recipients and name not in _OF_RECIPIENT:
+                of_message.setdefault(name, field)
+                continue
+            if not of_recipients or _begins_another(name, of_recipients[-1]):
+                of_recipients.append({})
+            of_recipients[-1].setdefault(name, field)
+    return of_message, [fields for fields in of_recipients if "final-recipient" in fields or "action" in fields]
+
+
+def _begins_another(name: str, fields: _Fields) -> bool:
+    """Tell whether a field begins what is said of the next recipient."""
+    if name in ("original-recipient", "final-recipient"):
+        return name in fields or "action" in fields or "status" in fields
+    return name in ("action", "status") and name in fields
+
+
+def _recipient(fields: _Fields) -> RecipientReport:
+    status = _STATUS.search(_text(fields, "status"))
     return RecipientReport(
-        _typed(block, "Final-Recipient"),
-        _typed(block, "Original-Recipient"),
-        block.text("Action").partition(" ")[0].lower(),
+        _address(fields, "final-recipient"),
+        _address(fields, "original-recipient"),
+        _text(fields, "action").partition(" ")[0].lower(),
         status[0] if status else "",
-        _typed(block, "Diagnostic-Code"),
-        _typed(block, "Remote-MTA"),
+        _typed(fields, "diagnostic-code"),
+        _typed(fields, "remote-mta"),
     )
 
 
-def _typed(block: Header, name: str) -> str:
+def _text(fields: _Fields, name: str) -> str:
+    return fields[name].text if name in fields else ""
+
+
+def _typed(fields: _Fields, name: str) -> str:
     """Give what stands behind the type, as in `rfc822; bob@b.org`. QUIRK: some leave the type out."""
-    value = " ".join(block.text(name).split())
+    value = " ".join(_text(fields, name).split())
     kind, semicolon, rest = value.partition(";")
     return rest.strip() if semicolon and " " not in kind.strip() else value
+
+
+def _address(fields: _Fields, name: str) -> str:
+    """Give an address. QUIRK: some write `rfc822; <bob@b.org>`, or a comment behind it."""
+    value = _typed(fields, name)
+    angled = _ANGLED.search(value)
+    return angled[1] if angled else _COMMENT_BEHIND.sub("", value)
 
 
 def _returned(parts: list[Part]) -> Part | None:

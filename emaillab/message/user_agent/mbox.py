@@ -25,8 +25,26 @@ from emaillab.message.octets.defects import Span
 
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 # separator := "From " addr-spec SP timestamp, at the file's start or after an empty line     RFC 4155, appendix A
-# QUIRK: a text may well say "From now on" after an empty line, so that there only a line with a time of day counts.
-_SEPARATOR = re.compile(rb"\AFrom [^\n]*|(?:(?<=\n\n)|(?<=\n\r\n))From [^\n]*:[0-5][0-9][^\n]*")
+# timestamp := day-of-week SP month SP day SP hour ":" minute [":" second] SP year, as C's asctime has it
+# QUIRK: a text may well say "From 10:30 on" after an empty line. There a line counts that is just as above; or one that
+# ends in another form of date (without seconds, with zones, as in RFC 5322), if a field follows.
+_SEPARATOR = re.compile(
+    rb"""
+    \AFrom\ [^\n]*
+    | (?:(?<=\n\n)|(?<=\n\r\n))From\ (?:
+        [^\n\s]+[ ]DAY[ ]MONTH[ ][ \d]\d[ ]\d\d:\d\d:\d\d[ ]\d{4}\r?(?=\n|\Z)
+        | (?:[^\n]*?[ \t])??(?:
+            DAY[ \t]+MONTH[ \t]+\d{1,2}[ \t]+TIME ZONE [ \t]+\d{4} ZONE
+            | DAY,?[ \t]+\d{1,2}[ \t]+MONTH[ \t]+\d{4}[ \t]+TIME ZONE
+            | \d{4}-\d\d-\d\d[T \t]TIME (?:Z|[ \t]*[+-]\d\d:?\d\d)?
+          )(?:[ \t]+remote[ ]from[ ][^\n]*)?[ \t]*\r?(?:\Z|\n(?=\Z|\r?\n|>?From\ |[!-9;-~]+[ \t]*:))
+      )
+    """.replace(b"DAY", rb"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)")
+    .replace(b"MONTH", rb"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)")
+    .replace(b"TIME", rb"\d{1,2}:\d\d(?::\d\d)?")
+    .replace(b"ZONE", rb"(?:[ \t]+(?:[A-Z]{1,5}|[+-]\d{4}))?"),
+    re.VERBOSE,
+)
 _FROM = re.compile(rb"^(>*From )", re.MULTILINE)
 QUOTED_FROM = re.compile(rb"^>(?=>*From )", re.MULTILINE)
 """The ">" that protects a line of a letter which begins with "From "."""

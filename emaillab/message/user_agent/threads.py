@@ -13,6 +13,7 @@ lunch  <1@a>
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,8 +22,7 @@ from emaillab.message.header.dates import parse_date
 from emaillab.message.header.fields import parse_header, parse_message_ids
 from emaillab.message.octets.columns import printable
 
-MOST_ABOVE = 1_000
-"""How many identifiers of one letter's References are looked at; of more, the first and the last ones."""
+_WIDEST = 60  # columns that a picture of a conversation is indented at most
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 
@@ -37,6 +37,8 @@ class Thread:
     sent_at: datetime | None = None
     parent: Thread | None = field(default=None, repr=False)
     children: list[Thread] = field(default_factory=list, repr=False)
+    depth: int = field(default=0, repr=False)
+    """How many letters stand above this one."""
 
     def walk(self) -> Iterator[Thread]:
         """Visit this letter and all below it, each before its answers."""
@@ -46,14 +48,6 @@ class Thread:
             yield thread
             waiting.extend(reversed(thread.children))
 
-    @property
-    def depth(self) -> int:
-        """Count the letters above this one."""
-        count, above = 0, self.parent
-        while above is not None:
-            count, above = count + 1, above.parent
-        return count
-
     def __str__(self) -> str:
         lines = []
         waiting = [(self, "", "")]
@@ -62,8 +56,13 @@ class Thread:
             subject = printable(thread.subject) if thread.raw is not None else "(not here)"
             lines.append(f"{lead}{subject}  {thread.message_id}".rstrip())
             last = len(thread.children) - 1
+            flat = len(below) >= _WIDEST  # deeper than that, answers stand below one another
             waiting.extend(
-                (child, below + ("└─ " if place == last else "├─ "), below + ("   " if place == last else "│  "))
+                (
+                    child,
+                    below + ("└─ " if place == last else "├─ "),
+                    below if flat else below + ("   " if place == last else "│  "),
+                )
                 for place, child in reversed(list(enumerate(thread.children)))
             )
         return "\n".join(lines)
@@ -82,25 +81,22 @@ def threads(messages: Iterable[bytes]) -> list[Thread]:
     """
     known: dict[str, Thread] = {}
     alone: list[Thread] = []
-    for raw in messages:
-        thread, chain = _placed(raw, known, alone)
-        above: Thread | None = None
-        for message_id in chain:
-            one = known.setdefault(message_id, Thread(message_id))
-            if above is not None and one.parent is None:
-                _join(above, one)
-            above = one
-        if above is not None and thread.parent is not above:
-            _join(above, thread)  # what a letter says of itself counts more than what others said of it
-    roots = [thread for thread in (*known.values(), *alone) if thread.parent is None]
-    moments = _moments(roots)
-    for thread in known.values():
-        thread.children.sort(key=moments.__getitem__)
-    return sorted(roots, key=moments.__getitem__)
+    letters = [_placed(raw, known, alone) for raw in messages]
+    forest = _Forest()
+    for thread, chain in letters:  # what a letter says of itself counts more than what others say of it
+        if chain:
+            forest.join(chain[-1], thread)
+    for _, chain in letters:
+        for above, below in itertools.pairwise(chain):
+            if below.parent is None:
+                forest.join(above, below)
+    everything = [*known.values(), *alone]
+    _sort(everything)
+    return [thread for thread in everything if thread.parent is None]
 
 
-def _placed(raw: bytes, known: dict[str, Thread], alone: list[Thread]) -> tuple[Thread, list[str]]:
-    """Enter a letter under its identifier. Returns: it, and the identifiers above it, oldest first."""
+def _placed(raw: bytes, known: dict[str, Thread], alone: list[Thread]) -> tuple[Thread, list[Thread]]:
+    """Enter a letter and those it answers under their identifiers. Returns: it, and those above it, oldest first."""
     header = parse_header(raw)
 
     def identifiers(name: str) -> list[str]:
@@ -116,30 +112,45 @@ def _placed(raw: bytes, known: dict[str, Thread], alone: list[Thread]) -> tuple[
     reading = parse_date(date.body) if date else None
     thread.raw, thread.subject, thread.from_ = raw, header.text("Subject"), header.text("From")
     thread.sent_at = reading.utc if reading else None
-    chain = list(dict.fromkeys(identifiers("References") or identifiers("In-Reply-To")[:1]))
-    if len(chain) > MOST_ABOVE:
-        chain = [chain[0], *chain[1 - MOST_ABOVE :]]
-    return thread, [one for one in chain if one != own]
+    chain = dict.fromkeys(identifiers("References") or identifiers("In-Reply-To")[:1])
+    return thread, [known.setdefault(one, Thread(one)) for one in chain if one != own]
 
 
-def _join(above: Thread, below: Thread) -> None:
-    """Change `below` to answer `above`, unless it stands above it already."""
-    one: Thread | None = above if below.children else None  # what has no answers stands above nothing
-    while one is not None:
-        if one is below:
-            return
-        one = one.parent
-    if below.parent is not None:
-        below.parent.children.remove(below)
-    below.parent = above
-    above.children.append(below)
+class _Forest:
+    """Joins letters, and knows at once which two stand in one conversation: no chain of answers is climbed twice."""
+
+    def __init__(self) -> None:
+        self._towards: dict[Thread, Thread] = {}
+
+    def join(self, above: Thread, below: Thread) -> None:
+        """Change `below`, which answers nothing yet, to answer `above`, unless it stands above it already."""
+        root = self._root(above)
+        if root is not below:
+            self._towards[below] = root
+            below.parent = above
+            above.children.append(below)
+
+    def _root(self, thread: Thread) -> Thread:
+        passed = []
+        while thread in self._towards:
+            passed.append(thread)
+            thread = self._towards[thread]
+        for one in passed:
+            self._towards[one] = thread
+        return thread
 
 
-def _moments(roots: Iterable[Thread]) -> dict[Thread, datetime]:
-    """Tell when each letter was sent; one that is not here counts as old as the oldest below it."""
-    oldest: dict[Thread, datetime | None] = {}
-    for thread in reversed([thread for root in roots for thread in root.walk()]):  # answers before what they answer
-        below = [moment for child in thread.children if (moment := oldest[child]) is not None]
-        own = [] if thread.sent_at is None else [thread.sent_at]
-        oldest[thread] = min([*own, *below], default=None)
-    return {thread: thread.sent_at or moment or _LONG_AGO for thread, moment in oldest.items()}
+def _sort(everything: list[Thread]) -> None:
+    """Sort all letters, and the answers to each, by their dates; one that is not here is as old as its first answer."""
+    dates: dict[Thread, datetime] = {}
+    waiting = [thread for thread in everything if thread.parent is None]
+    for thread in waiting:  # the list grows: each stands before its answers
+        waiting += thread.children
+        thread.depth = 0 if thread.parent is None else thread.parent.depth + 1
+    for thread in reversed(waiting):
+        answers = [dates[one] for one in thread.children if dates[one] != _LONG_AGO]
+        dates[thread] = thread.sent_at or min(answers, default=_LONG_AGO)
+    order = {thread: (dates[thread], place) for place, thread in enumerate(everything)}
+    for thread in waiting:
+        thread.children.sort(key=order.__getitem__)
+    everything.sort(key=order.__getitem__)

@@ -38,11 +38,15 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
 
 def test_tree_fields_and_defects(capsys: pytest.CaptureFixture[str]) -> None:
     lines = printed(capsys, DATA / "messages" / "boundaries.eml").splitlines()
-    assert lines[0] == "message  multipart/mixed  7bit  1147 octets  ! delimiter-look-alike"
+    assert (
+        lines[0] == "message  multipart/mixed  7bit  1147 octets  ! delimiter-look-alike, delimiter-without-line-break"
+    )
     assert "Subject: Where a part ends" in lines
-    assert lines[-2:] == [
-        "1 defect",
+    assert lines[-3:] == [
+        "2 defects",
         "  message  at 894: delimiter-look-alike (RFC 2046 §5.1.1): no delimiter; kept as text",
+        "  message  at 1119: delimiter-without-line-break (RFC 2046 §5.1.1): "
+        "the part before it has nothing, not even a line break",
     ]
 
 
