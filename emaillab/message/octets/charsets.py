@@ -110,7 +110,7 @@ def _strict_steps(data: bytes, declared: str | None, codec: str | None) -> _Foun
         return (*found, "superset", 0)
     if codec and codec.startswith(("utf-16", "utf-32")) and data.isascii() and _may_be_utf8(data, codec):
         return None
-    if b"\x1b" in data and iso2022.is_hidden(data, codec):
+    if (b"\x1b" in data or b"\x0e" in data) and iso2022.is_hidden(data, codec):
         return None
     name = mending.byte_order(data) if codec == "utf-16" else codec
     wider = None if codec == "hz" and b"~" in data else _SUPERSETS.get(codec or "")

@@ -83,10 +83,13 @@ def is_meant(data: bytes, codec: str | None, is_named: bool) -> bool:
 def is_hidden(data: bytes, codec: str | None) -> bool:
     """Tell whether octets that the codec would take have another meaning: a sequence is there that it does not know.
 
-    That is a return to ASCII where nothing but ASCII is, though two octets seem to be a character.
+    That is a return to ASCII where nothing but ASCII is, though two octets seem to be a character; or SO, where nothing
+    says what it shifts to.
     """
     if codec == "ascii":
         return _MEANT.search(data) is not None
+    if codec == "iso2022_kr":
+        return b"\x1b$)C" not in data and b"\x0e" in data
     if codec is None or not codec.startswith("iso2022"):
         return False
     return any(_unseen_begin(found[1], tildes=False) for found in _RETURNED.finditer(data))
