@@ -106,6 +106,7 @@ NAMES = """
 """
 LINES = [line.split() for line in NAMES.split("\n") if line.strip()]
 SAME = {
+    "gb2312": ("gbk",),
     "cp949": ("euc_kr",),
     "euc_kr": ("cp949",),
     "big5": ("big5hkscs",),

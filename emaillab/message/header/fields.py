@@ -287,12 +287,15 @@ def header_extent(raw: bytes, start: int, limit: int) -> tuple[int, int | None]:
     if begins[0] in (b"\n", b"\r\n"):
         return begins.end(), None
     blank = BLANK_LINE.search(raw, start, limit)
+    stop = limit if blank is None else blank.start() + 1
+    own = own_delimiter(raw, start, stop)
+    if own is not None:
+        end = fields_end(raw, start, own)
+        return end, end
     if blank is None:
         return unended_header(raw, start, limit)
-    empty_line = blank.start() + 1
-    own = own_delimiter(raw, start, empty_line)
-    end = fields_end(raw, start, empty_line if own is None else own)
-    return (blank.end(), None) if end == empty_line else (end, end)
+    end = fields_end(raw, start, stop)
+    return (blank.end(), None) if end == stop else (end, end)
 
 
 def fields_end(raw: bytes, start: int, stop: int) -> int:
@@ -315,7 +318,7 @@ def own_delimiter(raw: bytes, start: int, stop: int) -> int | None:
     if value is None or read is None or not read.value.lower().startswith("multipart/"):
         return None
     boundary = read.params.get("boundary", "").encode().rstrip(b" ")
-    line = re.compile(rb"\n--%b(?:--)?[ \t]*\r?(?=\n)" % re.escape(boundary)) if boundary else None
+    line = re.compile(rb"\n--%b(?:--)?[ \t]*\r?(?:\n|\Z)" % re.escape(boundary)) if boundary else None
     found = line.search(raw, value.end() - 1, stop) if line else None
     return found.start() + 1 if found else None
 
