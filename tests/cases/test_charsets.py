@@ -282,6 +282,11 @@ def test_seven_bit_texts_are_read_by_their_sequences(octets: bytes, declared: st
     assert (found.rstrip("\0"), how.step) == (text, step)
 
 
+def test_a_raw_header_in_iso_2022_jp_is_read() -> None:
+    raw = b"Subject: \x1b$B$3$s\x1b(B!\r\n\r\n"
+    assert parse_header(raw).text("Subject") == summarise(raw).subject == "こん!"
+
+
 # --- Windows's characters ---
 
 

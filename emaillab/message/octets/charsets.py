@@ -201,8 +201,12 @@ def _with_windows(data: bytes, codec: str) -> tuple[str, str] | None:
 def decode_raw(data: bytes) -> str:
     """Decode octets that declare no charset: UTF-8, also with gaps where it is damaged, else latin-1.
 
+    QUIRK: octets with the escape sequences of ISO-2022-JP are read by them.
+
     Source: RFC 6532 §3.2.
     """
+    if b"\x1b" in data and iso2022.is_meant(data, None, False):
+        return iso2022.read(data).text
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
