@@ -30,7 +30,7 @@ from emaillab.message.header.addresses import (
 from emaillab.message.header.dates import Date, parse_date
 from emaillab.message.header.encoded_words import decode_words, word_defects
 from emaillab.message.header.parameters import Parameters, parse_parameters
-from emaillab.message.header.tokens import closed_comments, comment_end, strip_comments, unfold
+from emaillab.message.header.tokens import closed_comments, strip_comments, unfold
 from emaillab.message.octets.charsets import decode_raw
 from emaillab.message.octets.defects import Defect, Span, limited
 from emaillab.message.octets.lines import find_long_line

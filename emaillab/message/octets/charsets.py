@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from encodings.aliases import aliases
-from functools import cache, lru_cache
 
 from emaillab.message.octets import iso2022, mending
 from emaillab.message.octets.labels import python_codec
