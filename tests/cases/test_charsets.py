@@ -16,6 +16,7 @@ from emaillab.message.header.parameters import parse_parameters
 from emaillab.message.mime.dissect import dissect
 from emaillab.message.octets.charsets import decode_raw, decode_text
 from emaillab.message.octets.labels import python_codec
+from emaillab.message.user_agent.original import Original
 
 LETTERS = Path(__file__).parent / "letters"
 GAP = "\N{REPLACEMENT CHARACTER}"
@@ -153,6 +154,12 @@ def test_odd_names_count_wherever_a_charset_stands() -> None:
     assert parse_parameters(b"attachment; filename*=-gb_2312-80-''%C4%E3.txt")[1] == {"filename": "你.txt"}
     part = dissect(b"Content-Type: text/plain; charset=\"'utf-8'-\"\r\n\r\n" + "é".encode())
     assert (part.text, part.text_decoding.step) == ("é", "declared")
+
+
+def test_an_odd_name_is_not_passed_on() -> None:
+    head = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Disposition: attachment; filename=a\r\n"
+    body = b'Content-Type: text/plain; charset="utf-8; name=evil.exe"\r\n\r\nhi\r\n--b--\r\n'
+    assert [kind for _, _, kind in Original(head + body).attachments()] == ["text/plain"]
 
 
 # --- damage ---

@@ -97,7 +97,8 @@ _MBOX_LINE = re.compile(rb">?From (?![ \t]*:)[^\n]*\n?")
 _UUCP_LINE = re.compile(rb">From [^\n]*\n?")
 HEADER_BEGINS = re.compile(rb"[^\x00-\x20\x7f:]++[ \t]*+:|[ \t]|\r?\n")
 # Lines that are fields or folds, and a field that is one by its name: a text may well say "Note: bring a pen".
-_FIELDS = compiled(rb"(?:(?:[^\x00-\x20\x7f:]++[ \t]*+:|[ \t])[^\n]*+\n)*+")
+_FIELD_LINES = rb"(?:(?:[^\x00-\x20\x7f:]++[ \t]*+:|[ \t])[^\n]*+\n)*+"
+_FIELDS, _FIELDS_TO_BLANK = compiled(_FIELD_LINES), compiled(_FIELD_LINES + rb"\r?+\n")
 _NAMED_FIELD = re.compile(
     rb"^(?:(?i:%b|x-[!-9;-~]+|content-[a-z-]+)|[A-Z][A-Za-z0-9]*(?:-[A-Z][A-Za-z0-9]*)+)[ \t]*:"
     % b"|".join(sorted(name.encode() for name in ADDRESS_FIELDS | OPAQUE_FIELDS | ONCE_FIELDS | FURTHER_FIELDS)),
@@ -286,6 +287,9 @@ def header_extent(raw: bytes, start: int, limit: int) -> tuple[int, int | None]:
         return start, (start if start < limit else None)
     if begins[0] in (b"\n", b"\r\n"):
         return begins.end(), None
+    ordinary = _FIELDS_TO_BLANK.match(raw, start, limit)
+    if ordinary and raw.find(b"\n--", start, ordinary.end()) < 0:
+        return ordinary.end(), None
     blank = BLANK_LINE.search(raw, start, limit)
     stop = limit if blank is None else blank.start() + 1
     own = own_delimiter(raw, start, stop)

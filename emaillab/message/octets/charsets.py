@@ -88,6 +88,8 @@ def decode_text(data: bytes, declared: str | None) -> tuple[str, TextDecoding]:
     Returns: the text, and how it was found.
     """
     codec = python_codec(declared) if declared else "ascii"
+    if codec == "utf-8" and (text := _strict(data, codec)) is not None:  # nearly all letters
+        return text, TextDecoding(declared, codec, "declared", 0)
     found = _strict_steps(data, declared, codec)
     if found is None and iso2022.is_meant(data, codec, declared is not None and bool(_ISO_2022_NAME.match(declared))):
         found = _by_escapes(data, codec)

@@ -35,6 +35,7 @@ _TAG = re.compile(r"<!--|-->|<(/?)([a-z!?][a-z0-9]*+)[^<>]*+>", re.IGNORECASE)
 _PARAGRAPH_ENDS = frozenset(("/p", "/div", "/tr", "/li", "/h1", "/h2", "/h3", "/h4", "/h5", "/h6"))
 _NOT_SHOWN = frozenset(("script", "style", "title", "!--"))
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*")
+_CHARSET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{0,39}")  # RFC 2978 §2.3
 _SHOWN = ("From", "Date", "Subject", "To", "Cc")
 MOST_IDENTIFIERS = 100
 """How many identifiers an answer puts into References; of more, the first and the last ones."""
@@ -152,7 +153,7 @@ def _media_type(part: Part) -> str:
     if not _MEDIA_TYPE.fullmatch(part.content_type) or part.content_type.startswith("multipart/"):
         return "application/octet-stream"
     charset = part.params.get("charset", "")
-    named = part.content_type.startswith("text/") and python_codec(charset)
+    named = part.content_type.startswith("text/") and _CHARSET.fullmatch(charset) and python_codec(charset)
     return f"{part.content_type}; charset={charset}" if named else part.content_type
 
 
