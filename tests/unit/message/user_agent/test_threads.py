@@ -76,9 +76,9 @@ def test_every_letter_stands_in_exactly_one_place(made: list[tuple[str, list[str
     assert sorted(placed) == sorted(letters)
 
 
-def test_a_very_long_chain_of_references_keeps_its_first_and_its_last() -> None:
+def test_a_very_long_chain_of_references_is_kept_whole() -> None:
     chain = b" ".join(b"<%d@b>" % number for number in range(50_000))
     (thread,) = threads([b"Message-ID: <last@b>\r\nReferences: " + chain + b"\r\n\r\n"])
     found = [one.message_id for one in thread.walk()]
-    assert len(found) == 1_001
-    assert (found[0], found[1], found[-2:]) == ("<0@b>", "<49001@b>", ["<49999@b>", "<last@b>"])
+    assert len(found) == 50_001
+    assert (found[0], found[1], found[-2:]) == ("<0@b>", "<1@b>", ["<49999@b>", "<last@b>"])
