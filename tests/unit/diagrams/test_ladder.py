@@ -25,7 +25,7 @@ def session() -> Transcript:
 def test_a_reply_of_many_lines_is_one_arrow_and_a_content_too(session: Transcript) -> None:
     labels = [message.label() for message in messages(session)]
     assert labels[1] == "EHLO alice.crepes.fr"
-    assert labels[2].startswith("250-crepes.fr greets alice.crepes.fr … +6 lines, ")
+    assert labels[2].startswith("250-crepes.fr greets alice.crepes.fr … +7 lines, ")
     content = next(message for message in messages(session) if message.lines[0].verb == "(content)")
     assert content.label() == f"… {len(content.lines)} lines, {content.octets} octets"
     assert sum(message.octets for message in messages(session)) == session.octets()
