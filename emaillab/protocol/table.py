@@ -28,6 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import FunctionType
 from typing import Any, TypeVar
 
@@ -89,6 +90,7 @@ def verbs_of(machine: type) -> dict[str, Verb]:
     return dict(sorted(merge(machine, _own_verbs, "do the verb {}").items()))
 
 
+@cache  # of each part once, however many servers it is a part of
 def _own_verbs(part: type) -> dict[str, Verb]:
     methods = [vars(value) for value in vars(part).values() if isinstance(value, FunctionType)]
     marked = [method["__verb__"] for method in methods if "__verb__" in method]
@@ -121,8 +123,8 @@ def declared(attribute: str) -> Callable[[type], Mapping[str, Any]]:
     """Return a function for `merge` that reads a mapping which parts declare as a class attribute."""
 
     def own(part: type) -> Mapping[str, Any]:
-        mine: Mapping[str, Any] = {**vars(part), **vars(part).get(OWN, {})}
-        found: Mapping[str, Any] = mine.get(attribute, {})
+        mine: Mapping[str, Any] = vars(part).get(OWN, {})
+        found: Mapping[str, Any] = mine[attribute] if attribute in mine else vars(part).get(attribute, {})
         return found
 
     return own
