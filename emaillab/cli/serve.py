@@ -175,7 +175,8 @@ def _authority(arguments: argparse.Namespace, named: dict[str, int]) -> Authorit
 def _host(arguments: argparse.Namespace, authority: Authority | None, clock: WallClock) -> MailHost:
     """Return the mail host."""
     names = tuple(dict.fromkeys(("localhost", "127.0.0.1", "::1", arguments.domain)))
-    engines: dict[str, EngineMaker] = {"http": WebmailEngine()}
+    webmail = WebmailEngine()
+    engines: dict[str, EngineMaker] = {"http": webmail}
     host = MailHost(
         arguments.domain,
         ip=arguments.bind,
@@ -194,6 +195,9 @@ def _host(arguments: argparse.Namespace, authority: Authority | None, clock: Wal
         discard(host)
     else:
         host.reception.steps.insert(1, KnownWay(host))
+    if arguments.http is not None or arguments.https is not None:
+        with contextlib.suppress(ModuleNotFoundError):  # the first browser is told
+            webmail.prepare(host)
     return host
 
 
@@ -256,6 +260,8 @@ def _announce(network: TcpNetwork, host: MailHost, named: dict[str, int], *, as_
 def _serve(host: MailHost, clock: WallClock, announce: Callable[[], None]) -> None:
     """Hand on what is due, until a signal comes; who reads the announcement may send one."""
     gc.freeze()  # what lives as long as the server need not be looked at again and again
+    # A letter of ten thousand parts is no garbage: to look through all of it, over and over, keeps everybody waiting.
+    gc.set_threshold(100_000, 50, 1000)
     bell: SimpleQueue[bool] = SimpleQueue()  # rung by any thread and by signals, which may interrupt this very one
     handlers = {number: signal.signal(number, lambda *_: bell.put(True)) for number in (signal.SIGINT, signal.SIGTERM)}
 

@@ -28,15 +28,22 @@ class WebmailEngine:
     def __init__(self) -> None:
         self._application: Webmail | None = None
 
+    def prepare(self, host: MailHost) -> None:
+        """Make the application now, so that the first browser keeps nobody waiting. Raises: ModuleNotFoundError."""
+        from emaillab.host.webmail.application import Webmail
+
+        if self._application is None:
+            self._application = Webmail(host, secret=host.secret)
+
     def __call__(self, host: MailHost, session: Session) -> Engine:
         """Return the engine of one session."""
         try:
-            from emaillab.host.webmail.application import Webmail
             from emaillab.protocol.http.server import HttpServer
+
+            self.prepare(host)
         except ModuleNotFoundError as error:
             from emaillab.protocol.http.absent import AbsentServer
 
             return AbsentServer(f'webmail needs {error.name}, which is missing here: pip install "emaillab[web]"')
-        if self._application is None:
-            self._application = Webmail(host, secret=host.secret)
+        assert self._application is not None
         return HttpServer(self._application, session, commit=host.store.commit)
