@@ -68,6 +68,9 @@ class AnyReply(Protocol):
     def plain(self) -> bool:
         """True when its octets are all there is to it."""
 
+    def __bytes__(self) -> bytes:
+        """Return the octets of its own line(s); none is silence."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -123,7 +126,7 @@ class Machine(BaseEngine, Generic[AReply]):
     Input waits while output is pending, so a peer that does not read costs bounded memory.
     """
 
-    START: ClassVar[State]
+    START: ClassVar[State] = ""
     MOVES: ClassVar[Table] = {}
     """What this part of a machine says of the table; see `emaillab.protocol.table`."""
     MODES: ClassVar[Mapping[State, str]] = {}
@@ -147,7 +150,7 @@ class Machine(BaseEngine, Generic[AReply]):
         super().__init_subclass__(**kwargs)
         cls._own = {name: vars(cls).get(name, {}) for name in ("MODES", "PHASES")}
         cls.VERBS = verbs_of(cls)
-        cls.TRANSITIONS = table_of(cls, getattr(cls, "START", None))
+        cls.TRANSITIONS = table_of(cls, cls.START or None)
         cls._ROWS = spell_out(cls, cls.TRANSITIONS, cls.VERBS)
         cls.MODES = merge(cls, declared("MODES"), "read the state {}")
         cls.PHASES = merge(cls, declared("PHASES"), "name the phase of {}")
@@ -261,7 +264,7 @@ class Machine(BaseEngine, Generic[AReply]):
 
     def render(self, reply: AReply) -> bytes:
         """Return the octets of a reply's own line(s); none is silence."""
-        return bytes(cast(Any, reply))
+        return bytes(reply)
 
     def unknown(self, name: str) -> AReply:
         """Return the reply to a verb that does not exist."""
