@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.expected_conditions import staleness_of
@@ -53,9 +54,14 @@ def bob(net: Internet, chromium: webdriver.Chrome) -> webdriver.Chrome:
     if chromium.current_url.endswith("/login"):
         field = fill(chromium, user="bob", password="secret")
         field.submit()
-        WebDriverWait(chromium, 30).until(staleness_of(field))
+        wait_for_the_next_page(chromium, field)
     assert chromium.current_url.endswith("/mail")
     return chromium
+
+
+def wait_for_the_next_page(page: webdriver.Chrome, element: WebElement) -> None:
+    """Wait until an element's page is gone; Chromium may have no answer while one page takes the other's place."""
+    WebDriverWait(page, 30, ignored_exceptions=[WebDriverException]).until(staleness_of(element))
 
 
 def fill(page: webdriver.Chrome, **values: str) -> WebElement:
@@ -71,14 +77,14 @@ def follow(page: webdriver.Chrome, words: str, *, stays: bool = False) -> None:
     link = WebDriverWait(page, 30).until(lambda page: page.find_element(By.PARTIAL_LINK_TEXT, words))
     link.click()
     if not stays:
-        WebDriverWait(page, 30).until(staleness_of(link))
+        wait_for_the_next_page(page, link)
 
 
 def press(page: webdriver.Chrome, words: str) -> None:
     """Press a button, and wait for the page that answers."""
     button = page.find_element(By.XPATH, f"//button[.='{words}']")
     button.click()
-    WebDriverWait(page, 30).until(staleness_of(button))
+    wait_for_the_next_page(page, button)
 
 
 def text(page: webdriver.Chrome) -> str:
