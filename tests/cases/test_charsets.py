@@ -336,3 +336,17 @@ def test_utf_16_without_a_mark_is_read_the_same_on_every_machine() -> None:
     assert decode_text(b"ASCII text all the same\r\n", "utf-16")[1].step == "utf-8"
     words = [b"=?utf-16?B?%s?=" % b64encode(half.encode("utf-16")) for half in ("你好", "世界")]
     assert decode_words(b"\r\n ".join(words)) == "你好世界"
+
+
+@pytest.mark.parametrize("sequence", [b"\x1b$B", b"\x1b(J", b"\x1b$)C"])
+def test_a_sequence_within_a_picture_is_there_by_chance(sequence: bytes) -> None:
+    picture = bytes(range(256)) * 20 + sequence + bytes(range(255, -1, -1)) * 20
+    part = dissect(b"Content-Type: image/jpeg\r\nContent-Transfer-Encoding: binary\r\n\r\n" + picture)
+    assert (part.text, part.text_decoding.step) == (picture.decode("latin-1"), "latin-1")
+    assert decode_raw(picture) == picture.decode("latin-1")
+
+
+def test_a_damaged_text_that_names_no_charset_is_read_by_its_sequences() -> None:
+    part = dissect(b"Content-Type: text/plain\r\n\r\n\x1b$B$3\xff$s\x1b(B!\r\n")
+    assert part.text_decoding.step == "damaged"
+    assert part.text == "こ�ん!\r\n"
