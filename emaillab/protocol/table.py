@@ -69,6 +69,7 @@ class Cell:
 
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
+AServer = TypeVar("AServer")
 Value = TypeVar("Value")
 
 
@@ -202,3 +203,19 @@ def spell_out(machine: type, table: Table, verbs: Mapping[str, Verb]) -> dict[St
                 cells[name] = Cell(verbs[name].method, dict.fromkeys(Outcome, state))
             cells[name].moves.update(dict.fromkeys(outcomes, after))
     return rows
+
+
+def leave_out(server: type[AServer], optional: Mapping[str, type], words: frozenset[str]) -> type[AServer]:
+    """Put a server together again without some of its parts, as a server of an older kind.
+
+    Args: `optional` are the parts that may be left out, by the words that announce them; `words` tell which ones.
+    Raises: ValueError for a word that is unknown, or whose part cannot be left out.
+    """
+    if unknown := words - optional.keys():
+        known = ", ".join(sorted(optional))
+        raise ValueError(f"a server here can be without {known}, not without {', '.join(sorted(unknown))}")
+    if not words:
+        return server
+    left_out = {optional[word] for word in words}
+    bases = tuple(part for part in server.__bases__ if part not in left_out)
+    return type(server.__name__, bases, {"__doc__": f"{server.__name__} without {', '.join(sorted(words))}."})

@@ -38,6 +38,7 @@ from emaillab.protocol.imap.extensions.status_size import StatusSize
 from emaillab.protocol.imap.extensions.uidplus import UidPlus
 from emaillab.protocol.imap.extensions.unselect import Unselect
 from emaillab.protocol.imap.session import ImapSession
+from emaillab.protocol.table import leave_out
 
 
 class ImapServer(
@@ -94,11 +95,4 @@ def imap_server(without: frozenset[str] = frozenset()) -> type[ImapSession]:
     Args: without: capabilities as they are announced, of OPTIONAL.
     Raises: ValueError for one that is unknown, or cannot be left out.
     """
-    if unknown := without - OPTIONAL.keys():
-        optional = ", ".join(sorted(OPTIONAL))
-        raise ValueError(f"a server here can be without {optional}, not without {', '.join(sorted(unknown))}")
-    if not without:
-        return ImapServer
-    left_out = {OPTIONAL[word] for word in without}
-    bases = tuple(part for part in ImapServer.__bases__ if part not in left_out)
-    return type("ImapServer", bases, {"__doc__": f"An IMAP server without {', '.join(sorted(without))}."})
+    return leave_out(ImapServer, OPTIONAL, without)

@@ -32,6 +32,7 @@ from emaillab.protocol.pop3.extensions.top import Top
 from emaillab.protocol.pop3.extensions.uidl import Uidl
 from emaillab.protocol.pop3.extensions.user import UserPass
 from emaillab.protocol.pop3.session import Pop3Session
+from emaillab.protocol.table import leave_out
 
 
 class Pop3Server(
@@ -73,11 +74,4 @@ def pop3_server(without: frozenset[str] = frozenset()) -> type[Pop3Session]:
     Args: without: capabilities in capitals, of OPTIONAL.
     Raises: ValueError for one that is unknown, or cannot be left out.
     """
-    if unknown := without - OPTIONAL.keys():
-        optional = ", ".join(sorted(OPTIONAL))
-        raise ValueError(f"a server here can be without {optional}, not without {', '.join(sorted(unknown))}")
-    if not without:
-        return Pop3Server
-    left_out = {OPTIONAL[capability] for capability in without}
-    bases = tuple(part for part in Pop3Server.__bases__ if part not in left_out)
-    return type("Pop3Server", bases, {"__doc__": f"A POP3 server without {', '.join(sorted(without))}."})
+    return leave_out(Pop3Server, OPTIONAL, without)

@@ -30,6 +30,7 @@ from emaillab.protocol.smtp.extensions.pipelining import Pipelining
 from emaillab.protocol.smtp.extensions.size import Size
 from emaillab.protocol.smtp.extensions.starttls import StartTls
 from emaillab.protocol.smtp.session import SmtpSession
+from emaillab.protocol.table import leave_out
 
 
 class SmtpServer(
@@ -68,11 +69,4 @@ def smtp_server(without: frozenset[str] = frozenset()) -> type[SmtpSession]:
     Args: without: keywords in capitals, of OPTIONAL.
     Raises: ValueError for one that is unknown, or cannot be left out.
     """
-    if unknown := without - OPTIONAL.keys():
-        optional = ", ".join(sorted(OPTIONAL))
-        raise ValueError(f"a server here can be without {optional}, not without {', '.join(sorted(unknown))}")
-    if not without:
-        return SmtpServer
-    left_out = {OPTIONAL[keyword] for keyword in without}
-    bases = tuple(part for part in SmtpServer.__bases__ if part not in left_out)
-    return type("SmtpServer", bases, {"__doc__": f"An SMTP server without {', '.join(sorted(without))}."})
+    return leave_out(SmtpServer, OPTIONAL, without)
