@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from types import FrameType
 from typing import Any
 
 import pytest
@@ -32,6 +30,7 @@ from emaillab.message.trace.skew import infer_offsets
 from emaillab.message.user_agent.mbox import read_mbox
 from emaillab.message.user_agent.original import Original
 from emaillab.message.user_agent.threads import threads
+from tests.steps import steps_of
 
 # --- nothing of a body is hidden ---
 
@@ -242,28 +241,10 @@ LISTS: dict[str, tuple[Making, Callable[[Any], object]]] = {
 }
 
 
-def lines_run(work: Callable[[], object]) -> int:
-    """Count the lines of Python that something runs: the same on every machine, however busy that is."""
-    count = 0
-
-    def step(frame: FrameType, event: str, arg: Any) -> Any:
-        nonlocal count
-        count += event == "line"
-        return step
-
-    before = sys.gettrace()
-    sys.settrace(step)
-    try:
-        work()
-    finally:
-        sys.settrace(before)
-    return count
-
-
 @pytest.mark.parametrize("name", LISTS)
 def test_work_grows_with_a_strangers_list_and_not_with_its_square(name: str) -> None:
     make, read = LISTS[name]
     small, large = make(100), make(800)
     read(make(50))  # what is made once, such as tables, is made now
-    few, many = lines_run(lambda: read(small)), lines_run(lambda: read(large))
+    few, many = steps_of(lambda: read(small)), steps_of(lambda: read(large))
     assert many <= 12 * few + 2000, f"8 times as long, {many / few:.1f} times the work"

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import re
-import sys
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
-from types import FrameType
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -20,6 +15,7 @@ from emaillab.message.header.fields import kept_as_is, parse_header
 from emaillab.message.octets.charsets import decode_raw
 from emaillab.message.trace.path import trace
 from emaillab.message.trace.received import read_regular, read_tolerantly
+from tests.steps import steps_of
 
 # --- addresses ---
 
@@ -131,26 +127,6 @@ HOSTILE = [
     *(b"\x1b$B", b"\x1b$B!(B", b"<a@b", b"<a@b ", b"(a)@", b"\xef\xbc\x8c", b"x <", b"<(a),", b"<(a)@(b),", b"a b "),
     *(b"<a@b> c ", b"a@b c <", b'"a"@', b'"a" ', b"\r\n "),
 ]
-
-
-def steps_of(call: Callable[[], object]) -> int:
-    """Count the calls and lines of Python that something takes: the same on every machine."""
-    steps = 0
-
-    def count(frame: FrameType, event: str, argument: object) -> Any:
-        nonlocal steps
-        steps += 1
-        return count
-
-    gc.disable()
-    before = sys.gettrace()
-    sys.settrace(count)
-    try:
-        call()
-    finally:
-        sys.settrace(before)
-        gc.enable()
-    return steps
 
 
 @pytest.mark.parametrize("opening", [b"", b'"', b"(", b"<", b"[", b"x@y ", b"<@a "])
